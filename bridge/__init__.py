@@ -1,0 +1,1 @@
+"""The InfraFabric Bridge for Blesta: durable, idempotent provisioning between a billing system and a cloud."""
