@@ -326,11 +326,15 @@ class Provider(Protocol):
         """All machines under that reference that are not deleted."""
         ...
 
-    async def volumes(self, *, instance_id: str | None = None, label: str | None = None) -> tuple[Volume, ...]:
+    async def volumes(
+        self, *, instance_id: str | None = None, label: str | None = None
+    ) -> tuple[Volume, ...]:
         """All volumes of a machine, or with label `key:value`, every page of them."""
         ...
 
-    async def usage(self, instance_id: str, start: datetime | None, end: datetime | None) -> Mapping[str, Any]:
+    async def usage(
+        self, instance_id: str, start: datetime | None, end: datetime | None
+    ) -> Mapping[str, Any]:
         """Metering of the machine as the provider gives it (validated, JSON-able)."""
         ...
 

@@ -1,0 +1,372 @@
+"""The registry: everything that can be done to a service, one declaration each.
+
+A declaration says what an action may be given, when and by whom it may be called, how long it may take, the requests it
+becomes and what its success changes. Admission, engine, API and `get_actions` all read it from here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from bridge.domain import parameters as p
+from bridge.domain.problems import FieldErrors
+from bridge.domain.provider import (
+    ActOnInstance,
+    AddAddress,
+    Command,
+    CreateInstance,
+    CreateVolume,
+    DeleteVolume,
+    DetachVolume,
+    RemoveAddress,
+    ResizeVolume,
+    SetFirewall,
+    SetReverseDns,
+    UpdateInstance,
+    Verb,
+)
+from bridge.domain.service import Service, ServiceState
+
+
+class Caller(StrEnum):
+    """Who asks."""
+
+    CLIENT = "client"
+    STAFF = "staff"
+    CRON = "cron"
+    INFRAFABRIC = "infrafabric"
+    RECONCILE = "reconcile"
+
+
+class Deadline(StrEnum):
+    """How long an operation may take once it has left the queue."""
+
+    PROVISIONING = "provisioning"
+    """The connection's `provisioning_timeout`."""
+    ACTION = "action"
+    """The connection's `action_timeout`, longer while InfraFabric still works on it."""
+    PERSISTENT = "persistent"
+    """A day: billing decided it, InfraFabric may be away."""
+    NEVER = "never"
+    """Until InfraFabric confirms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a request needs beside service and parameters."""
+
+    operation_id: str
+    reference: str
+    labels: Mapping[str, str]
+    default_datacenter: str | None
+
+
+Request = Callable[[Service, Any, Context], Command | None]
+"""Builds one request, or None when the step is not needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One mutating request of an action; the name is part of the provider's idempotency key."""
+
+    name: str
+    request: Request
+
+
+def _never(service: Service, params: Any) -> bool:
+    return False
+
+
+def _unchanged(service: Service, params: Any) -> Service:
+    return service
+
+
+def _fine(service: Service, params: Any) -> FieldErrors:
+    return {}
+
+
+EVERYBODY = frozenset(Caller)
+NOT_CLIENT = EVERYBODY - {Caller.CLIENT}
+ACTIVE = frozenset({ServiceState.ACTIVE})
+EXISTING = frozenset({ServiceState.ACTIVE, ServiceState.SUSPENDED})
+ENDED = frozenset({ServiceState.TERMINATED, ServiceState.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One verb. `apply` is what success changes and also the projection that admission judges later commands on.
+
+    `satisfied`: the service already is what the command asks for, so that nothing needs to be done.
+    `check`: what only the service can tell to be wrong with the parameters. `makes`: creates something at the provider,
+    so that a send whose answer is missing must be settled before the operation may be forgotten.
+    """
+
+    name: str
+    params: type[p.Params]
+    states: frozenset[ServiceState]
+    callers: frozenset[Caller]
+    deadline: Deadline
+    steps: tuple[Step, ...]
+    apply: Callable[[Service, Any], Service] = _unchanged
+    satisfied: Callable[[Service, Any], bool] = _never
+    check: Callable[[Service, Any], FieldErrors] = _fine
+    makes: bool = False
+    sets_password: bool = False
+
+
+# ---- requests -------------------------------------------------------------------------------------------------------
+
+
+def _instance(service: Service) -> str:
+    if service.instance_id is None:
+        raise LookupError(f"service {service.service_key} has no machine")
+    return service.instance_id
+
+
+def _verb(verb: Verb) -> tuple[Step, ...]:
+    return (
+        Step(
+            "main", lambda service, params, context: ActOnInstance(instance_id=_instance(service), verb=verb)
+        ),
+    )
+
+
+def _create(service: Service, params: p.Create, context: Context) -> Command:
+    asked = params.model_dump(include={"type", "hostname", "image", "plan", "cpus", "memory_mb", "disk_gb"})
+    return CreateInstance(
+        **asked,
+        reference=context.reference,
+        datacenter=params.datacenter or context.default_datacenter or "",
+        ssh_keys=params.ssh_keys,
+        expires_at=params.expires_at,
+        labels=dict(context.labels),
+    )
+
+
+def _edit(service: Service, params: p.Edit, context: Context) -> Command:
+    return UpdateInstance(instance_id=_instance(service), **params.model_dump())
+
+
+def _renew(service: Service, params: p.Renew, context: Context) -> Command:
+    return ActOnInstance(instance_id=_instance(service), verb="renew", expires_at=params.expires_at)
+
+
+def _reinstall(service: Service, params: p.Reinstall, context: Context) -> Command:
+    return ActOnInstance(
+        instance_id=_instance(service), verb="reinstall", image=params.image, ssh_keys=params.ssh_keys
+    )
+
+
+def _add_address(service: Service, params: p.AddressFamily, context: Context) -> Command:
+    return AddAddress(instance_id=_instance(service), family=params.family)
+
+
+def _remove_address(service: Service, params: p.AddressId, context: Context) -> Command:
+    return RemoveAddress(instance_id=_instance(service), address_id=params.address_id)
+
+
+def _set_reverse_dns(service: Service, params: p.ReverseDns, context: Context) -> Command:
+    return SetReverseDns(
+        instance_id=_instance(service), address_id=params.address_id, reverse_dns=params.reverse_dns
+    )
+
+
+def _set_firewall(service: Service, params: p.FirewallRules, context: Context) -> Command:
+    return SetFirewall(instance_id=_instance(service), rules=tuple(rule.to_domain() for rule in params.rules))
+
+
+def _add_volume(service: Service, params: p.NewVolume, context: Context) -> Command:
+    return CreateVolume(
+        instance_id=_instance(service),
+        name=params.name,
+        size_gb=params.size_gb,
+        datacenter=service.datacenter or context.default_datacenter or "",
+        labels={**context.labels, "operation": context.operation_id},
+    )
+
+
+def _resize_volume(service: Service, params: p.VolumeSize, context: Context) -> Command:
+    return ResizeVolume(volume_id=params.volume_id, size_gb=params.size_gb)
+
+
+def _detach(service: Service, params: p.VolumeId, context: Context) -> Command | None:
+    attached = any(v.id == params.volume_id and v.instance_id is not None for v in service.volumes)
+    return DetachVolume(volume_id=params.volume_id) if attached else None
+
+
+def _delete_volume(service: Service, params: p.VolumeId, context: Context) -> Command:
+    return DeleteVolume(volume_id=params.volume_id)
+
+
+# ---- what success changes, and what is already so -------------------------------------------------------------------
+
+_SIZES = ("plan", "cpus", "memory_mb", "disk_gb", "hostname")
+
+
+def _created(service: Service, params: p.Create) -> Service:
+    asked = params.model_dump(
+        include={*_SIZES, "type", "image", "datacenter", "expires_at"}, exclude_none=True
+    )
+    return replace(service.reached(ServiceState.ACTIVE), **asked)
+
+
+def _edited(service: Service, params: p.Edit) -> Service:
+    return replace(service, **params.model_dump(exclude_none=True))
+
+
+def _same_sizes(service: Service, params: p.Edit) -> bool:
+    return all(
+        getattr(service, name) == value for name, value in params.model_dump(exclude_none=True).items()
+    )
+
+
+def _no_shrinking(service: Service, params: p.Edit) -> FieldErrors:
+    if params.disk_gb is not None and service.disk_gb is not None and params.disk_gb < service.disk_gb:
+        return {"disk_gb": {"valid": f"A disk cannot shrink; it has {service.disk_gb} GiB now."}}
+    return {}
+
+
+def _paid_up_to(service: Service, params: p.Renew) -> bool:
+    return service.expires_at is not None and params.expires_at <= service.expires_at
+
+
+def _suspended(service: Service, params: p.Suspend) -> Service:
+    return service.reached(ServiceState.SUSPENDED, params.reason)
+
+
+def _is(state: ServiceState) -> Callable[[Service, Any], bool]:
+    return lambda service, params: service.state is state
+
+
+def _becomes(state: ServiceState) -> Callable[[Service, Any], Service]:
+    return lambda service, params: service.reached(state)
+
+
+def _known_address(service: Service, params: p.AddressId | p.ReverseDns) -> FieldErrors:
+    mine = [a for a in service.addresses if a.id == params.address_id]
+    if not mine:
+        return {"address_id": {"exists": "The service has no such address."}}
+    if isinstance(params, p.AddressId) and mine[0].primary:
+        return {"address_id": {"valid": "The primary address cannot be removed."}}
+    return {}
+
+
+def _known_volume(service: Service, params: p.VolumeId | p.VolumeSize) -> FieldErrors:
+    mine = [v for v in service.volumes if v.id == params.volume_id]
+    if not mine:
+        return {"volume_id": {"exists": "The service has no such volume."}}
+    if isinstance(params, p.VolumeSize):
+        return _volume_size(service, params.size_gb, mine[0].size_gb)
+    return {}
+
+
+def _volume_size(service: Service, size_gb: int, present: int) -> FieldErrors:
+    limit = service.limits.get("volume_gb")
+    if size_gb < present:
+        return {"size_gb": {"valid": f"A volume cannot shrink; it has {present} GiB now."}}
+    if limit is not None and size_gb > limit:
+        return {"size_gb": {"valid": f"The package allows volumes of up to {limit} GiB."}}
+    return {}
+
+
+def _room_for_address(service: Service, params: p.AddressFamily) -> FieldErrors:
+    limit = service.limits.get("addresses")
+    if limit is not None and len(service.addresses) >= limit:
+        return {"family": {"valid": f"The package allows {limit} addresses, and the service has them."}}
+    return {}
+
+
+def _room_for_volume(service: Service, params: p.NewVolume) -> FieldErrors:
+    limit = service.limits.get("volumes")
+    if limit is not None and len(service.volumes) >= limit:
+        return {"name": {"valid": f"The package allows {limit} volumes, and the service has them."}}
+    return _volume_size(service, params.size_gb, 0)
+
+
+def _same_rules(service: Service, params: p.FirewallRules) -> bool:
+    return service.firewall == tuple(rule.to_domain() for rule in params.rules)
+
+
+def _same_name(service: Service, params: p.ReverseDns) -> bool:
+    return any(a.id == params.address_id and a.reverse_dns == params.reverse_dns for a in service.addresses)
+
+
+# ---- the declarations -----------------------------------------------------------------------------------------------
+
+
+def _one(request: Request) -> tuple[Step, ...]:
+    return (Step("main", request),)
+
+
+_DECLARED = (
+    Action(
+        "create", p.Create, ENDED, NOT_CLIENT, Deadline.PROVISIONING, _one(_create), apply=_created, makes=True,
+        sets_password=True,
+    ),
+    Action(
+        "edit", p.Edit, ACTIVE, EVERYBODY, Deadline.PERSISTENT, _one(_edit), apply=_edited, satisfied=_same_sizes,
+        check=_no_shrinking,
+    ),
+    Action(
+        "suspend", p.Suspend, ACTIVE, NOT_CLIENT, Deadline.PERSISTENT, _verb("suspend"), apply=_suspended,
+        satisfied=_is(ServiceState.SUSPENDED),
+    ),
+    Action(
+        "unsuspend", p.Nothing, frozenset({ServiceState.SUSPENDED}), NOT_CLIENT, Deadline.PERSISTENT, _verb("resume"),
+        apply=_becomes(ServiceState.ACTIVE), satisfied=_is(ServiceState.ACTIVE),
+    ),
+    Action(
+        "terminate", p.Terminate, frozenset(ServiceState), NOT_CLIENT, Deadline.NEVER, (),
+        apply=_becomes(ServiceState.TERMINATED), satisfied=_is(ServiceState.TERMINATED),
+    ),
+    Action(
+        "renew", p.Renew, EXISTING, NOT_CLIENT, Deadline.PERSISTENT, _one(_renew),
+        apply=lambda service, params: replace(service, expires_at=params.expires_at), satisfied=_paid_up_to,
+    ),
+    Action("reboot", p.Nothing, ACTIVE, EVERYBODY, Deadline.ACTION, _verb("reboot")),
+    Action(
+        "reinstall", p.Reinstall, ACTIVE, EVERYBODY, Deadline.PROVISIONING, _one(_reinstall),
+        apply=lambda service, params: replace(service, image=params.image), sets_password=True,
+    ),
+    Action("start", p.Nothing, ACTIVE, EVERYBODY, Deadline.ACTION, _verb("start")),
+    Action("stop", p.Nothing, ACTIVE, EVERYBODY, Deadline.ACTION, _verb("stop")),
+    Action(
+        "reset_password", p.Nothing, ACTIVE, EVERYBODY, Deadline.ACTION, _verb("reset_password"), sets_password=True
+    ),
+    Action(
+        "add_address", p.AddressFamily, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_add_address),
+        check=_room_for_address,
+    ),
+    Action(
+        "remove_address", p.AddressId, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_remove_address), check=_known_address
+    ),
+    Action(
+        "set_reverse_dns", p.ReverseDns, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_set_reverse_dns),
+        satisfied=_same_name, check=_known_address,
+    ),
+    Action(
+        "set_firewall", p.FirewallRules, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_set_firewall),
+        apply=lambda service, params: replace(service, firewall=tuple(r.to_domain() for r in params.rules)),
+        satisfied=_same_rules,
+    ),
+    Action(
+        "add_volume", p.NewVolume, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_add_volume), check=_room_for_volume,
+        makes=True,
+    ),
+    Action(
+        "resize_volume", p.VolumeSize, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_resize_volume), check=_known_volume
+    ),
+    Action(
+        "remove_volume", p.VolumeId, ACTIVE, EVERYBODY, Deadline.ACTION,
+        (Step("detach", _detach), Step("main", _delete_volume)), check=_known_volume,
+    ),
+)  # fmt: skip
+
+REGISTRY: Mapping[str, Action] = {action.name: action for action in _DECLARED}
+"""Every action by name, in the order of declaration."""
+
+
+def params_of(action: Action, stored: Mapping[str, Any]) -> Any:
+    """The parameters of an operation as its action's model, from their stored JSON form."""
+    return action.params.model_validate(stored, strict=False)
