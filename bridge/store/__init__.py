@@ -1,0 +1,1 @@
+"""Durable state: SQLAlchemy Core over SQLite or PostgreSQL. The only package that speaks SQL."""
