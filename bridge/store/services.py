@@ -1,0 +1,122 @@
+"""The services table: load, lock, write, list."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, RowMapping, Select, func, select
+
+from bridge.domain.provider import Address, FirewallRule, Volume
+from bridge.domain.service import Power, Service, ServiceState
+from bridge.store import changes
+from bridge.store.schema import services as table
+
+_ADDRESSES = TypeAdapter(tuple[Address, ...])
+_VOLUMES = TypeAdapter(tuple[Volume, ...])
+_FIREWALL = TypeAdapter(tuple[FirewallRule, ...])
+
+
+def get(conn: Connection, service_key: str) -> Service | None:
+    """The service, or None."""
+    return _one(conn, select(table).where(table.c.service_key == service_key))
+
+
+def lock(conn: Connection, service_key: str) -> Service | None:
+    """The service with its row locked until the transaction ends (SQLite: the whole file is)."""
+    return _one(conn, select(table).where(table.c.service_key == service_key).with_for_update())
+
+
+def find_by_instance(conn: Connection, connection_id: str, instance_id: str) -> Service | None:
+    """The service whose present machine this is."""
+    wanted = (table.c.connection_id == connection_id) & (table.c.instance_id == instance_id)
+    return _one(conn, select(table).where(wanted).limit(1))
+
+
+def insert(conn: Connection, service: Service) -> Service:
+    """A first row for a service key; the caller holds no older one."""
+    conn.execute(table.insert().values(_to_row(service)))
+    return service
+
+
+def save(
+    conn: Connection,
+    before: Service,
+    after: Service,
+    now: datetime,
+    operation: Mapping[str, Any] | None = None,
+) -> Service:
+    """Write what changed, under the row's lock, and tell Blesta by a change; no change, no write.
+
+    `operation` (`id, action, state, error`) is what the change is reported with; with one, a change is always told.
+    """
+    if after == before and operation is None:
+        return before
+    stored = replace(after, version=before.version + 1, updated_at=now)
+    row = _to_row(stored)
+    conn.execute(table.update().where(table.c.service_key == stored.service_key).values(row))
+    changes.add(conn, stored, operation, now)
+    return stored
+
+
+def page(
+    conn: Connection, connection_id: str | None, *, state: str | None, after: str | None, limit: int
+) -> list[Service]:
+    """Services by key, at most `limit`, those after key `after`."""
+    query = select(table).order_by(table.c.service_key).limit(limit)
+    if connection_id is not None:
+        query = query.where(table.c.connection_id == connection_id)
+    if state is not None:
+        query = query.where(table.c.state == state)
+    if after is not None:
+        query = query.where(table.c.service_key > after)
+    return [_from_row(row) for row in conn.execute(query).mappings()]
+
+
+def live_count(conn: Connection, connection_id: str) -> int:
+    """How many services of the connection are not terminated or failed."""
+    ended = (ServiceState.TERMINATED.value, ServiceState.FAILED.value)
+    query = select(func.count()).where((table.c.connection_id == connection_id) & table.c.state.not_in(ended))
+    return conn.execute(query).scalar_one()
+
+
+def drifted_count(conn: Connection) -> int:
+    """How many services differ from what was last commanded."""
+    return conn.execute(select(func.count()).where(table.c.drifted)).scalar_one()
+
+
+def _one(conn: Connection, query: Select[Any]) -> Service | None:
+    row = conn.execute(query).mappings().first()
+    return None if row is None else _from_row(row)
+
+
+def _to_row(service: Service) -> dict[str, Any]:
+    row = {name: getattr(service, name) for name in Service.__dataclass_fields__}
+    return row | {
+        "state": service.state.value,
+        "wanted": service.wanted.value,
+        "power": service.power.value,
+        "addresses": [asdict(address) for address in service.addresses],
+        "volumes": [asdict(volume) for volume in service.volumes],
+        "firewall": [rule.model_dump(mode="json") for rule in service.firewall],
+        "create_request": None if service.create_request is None else dict(service.create_request),
+        "limits": dict(service.limits),
+        "retired": list(service.retired),
+    }
+
+
+def _from_row(row: RowMapping) -> Service:
+    values = dict(row)
+    return Service(
+        **values
+        | {
+            "state": ServiceState(values["state"]),
+            "wanted": ServiceState(values["wanted"]),
+            "power": Power(values["power"]),
+            "addresses": _ADDRESSES.validate_python(values["addresses"]),
+            "volumes": _VOLUMES.validate_python(values["volumes"]),
+            "firewall": _FIREWALL.validate_python(values["firewall"]),
+            "retired": tuple(values["retired"]),
+        }
+    )
