@@ -94,6 +94,13 @@ class Problem:
             body["errors"] = {name: dict(rules) for name, rules in self.errors.items()}
         return body | dict(self.extra)
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Problem":
+        """The problem that `to_json` made `stored` from."""
+        derived = {"type", "title", "status", "detail", "code", "errors"}
+        extra = {name: value for name, value in stored.items() if name not in derived}
+        return cls(stored["code"], stored["detail"], stored.get("errors"), extra)
+
 
 class ProblemError(Exception):
     """A problem that ends the present request; the API turns it into its answer."""

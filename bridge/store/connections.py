@@ -7,9 +7,19 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select
 
-from bridge.store.schema import api_keys
-from bridge.store.schema import catalog as catalog_table
+from bridge.store import schema
 from bridge.store.schema import connections as table
+
+_OWNED = (
+    schema.operations,
+    schema.services,
+    schema.changes,
+    schema.callbacks,
+    schema.idempotency_keys,
+    schema.catalog,
+    schema.api_keys,
+)
+"""Everything a connection owns, children first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +71,13 @@ def put(conn: Connection, connection: StoredConnection) -> None:
 
 
 def remove(conn: Connection, connection_id: str) -> None:
-    """Delete a connection that has no services, with its keys and its catalogue."""
-    conn.execute(delete(catalog_table).where(catalog_table.c.connection_id == connection_id))
-    conn.execute(delete(api_keys).where(api_keys.c.connection_id == connection_id))
+    """Delete a connection without live services, with everything that was only kept for it."""
+    mine = select(schema.operations.c.id).where(schema.operations.c.connection_id == connection_id)
+    conn.execute(delete(schema.timeline).where(schema.timeline.c.operation_id.in_(mine)))
+    keys = select(schema.services.c.service_key).where(schema.services.c.connection_id == connection_id)
+    conn.execute(delete(schema.credentials).where(schema.credentials.c.service_key.in_(keys)))
+    for owned in _OWNED:
+        conn.execute(delete(owned).where(owned.c.connection_id == connection_id))
     conn.execute(delete(table).where(table.c.id == connection_id))
 
 

@@ -77,7 +77,8 @@ def save(conn: Connection, operation: Operation) -> None:
     Raises:
         LostTurn: the token was replaced, or the operation has ended meanwhile.
     """
-    values = {name: value for name, value in _to_row(operation).items() if name not in _UNFENCED}
+    foreign = _UNFENCED - {"progress"} if operation.ended else _UNFENCED
+    values = {name: value for name, value in _to_row(operation).items() if name not in foreign}
     mine = (table.c.id == operation.id) & (table.c.token == operation.token) & table.c.state.in_(_UNFINISHED)
     if conn.execute(table.update().where(mine).values(values)).rowcount != 1:
         raise LostTurn(operation.id)

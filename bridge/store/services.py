@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from bridge.domain.provider import Address, FirewallRule, Volume
 from bridge.domain.service import Power, Service, ServiceState
@@ -16,6 +16,17 @@ from bridge.store.schema import services as table
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
 _VOLUMES = TypeAdapter(tuple[Volume, ...])
 _FIREWALL = TypeAdapter(tuple[FirewallRule, ...])
+
+
+_LOCK_CLASS = 0x1FAC
+
+
+def serialize(conn: Connection, service_key: str) -> None:
+    """Let no other transaction touch this service until ours ends, also while it has no row yet."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(
+            text("SELECT pg_advisory_xact_lock(:class, hashtext(:key))"), {"class": _LOCK_CLASS, "key": service_key}
+        )
 
 
 def get(conn: Connection, service_key: str) -> Service | None:

@@ -1,0 +1,1 @@
+"""The state machine that carries every accepted operation to its end, woken at least once (design §6)."""

@@ -1,0 +1,100 @@
+"""When nobody can say any more whether a request arrived: compare the machine with what it was at the intent.
+
+Only used when the same key may not be sent again, because its deadline is over or the provider may have forgotten it.
+"""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection as Transaction
+
+from bridge.domain import parameters as p
+from bridge.domain.actions import params_of
+from bridge.domain.problems import Problem
+from bridge.domain.provider import Instance, Volume
+from bridge.domain.service import Power, Service
+from bridge.engine.context import Engine
+from bridge.engine.finishing import After, fail, succeed
+from bridge.engine.turn import Turn
+from bridge.store import services
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at the machine told. `problem` None: the effect is there."""
+
+    observed: Service
+    problem: Problem | None
+    drifted: bool = False
+
+    def apply(self, conn: Transaction, engine: Engine, turn: Turn, now: "object") -> After:
+        """End the operation accordingly."""
+        before = services.lock(conn, turn.operation.service_key)
+        assert before is not None
+        moment = engine.now()
+        if self.problem is None:
+            params = params_of(turn.action, turn.operation.params)
+            detail = {"evidence": "the machine is as asked for"}
+            return succeed(
+                conn, turn.operation, before, turn.action.apply(self.observed, params), moment, detail
+            )
+        after = replace(self.observed, drifted=self.drifted or self.observed.drifted)
+        return fail(conn, turn.operation, before, after, self.problem, moment)
+
+
+async def investigate(engine: Engine, turn: Turn) -> Found:
+    """Look at the machine (and its volumes) and judge.
+
+    Raises:
+        ProviderError: the provider could not be asked, so nothing may be concluded.
+    """
+    provider = engine.providers.get(turn.connection)
+    service = turn.service
+    machine = None if service.instance_id is None else await provider.instance(service.instance_id)
+    if machine is None or machine.status == "deleted":
+        problem = Problem(
+            "instance_gone", "InfraFabric does not know this machine any more. Check it with InfraFabric."
+        )
+        return Found(replace(service, state_reason=problem.detail), problem, drifted=True)
+    volumes = await provider.volumes(label=f"service_key:{service.service_key}")
+    observed = replace(
+        service.follow(machine), volumes=tuple(v for v in volumes if v.instance_id == machine.id)
+    )
+    effect = _effect(turn, observed, volumes)
+    if effect:
+        return Found(observed, None)
+    if effect is False and _untouched(turn, machine, observed):
+        return Found(
+            observed,
+            Problem("provider_unavailable", "InfraFabric did not take the request; nothing changed."),
+        )
+    unknown = "InfraFabric never answered, and the machine does not show whether the action took effect. Look at it."
+    return Found(replace(observed, state_reason=unknown), Problem("outcome_unknown", unknown), drifted=True)
+
+
+def _untouched(turn: Turn, machine: Instance, observed: Service) -> bool:
+    intent = turn.operation.intent
+    if intent is None or machine.version != intent.baseline.instance_version:
+        return False
+    return tuple(volume.id for volume in observed.volumes) == intent.baseline.volumes
+
+
+def _effect(turn: Turn, observed: Service, volumes: tuple[Volume, ...]) -> bool:
+    """Whether the effect shows. False says only that it does not show."""
+    params = params_of(turn.action, turn.operation.params)
+    intent = turn.operation.intent
+    baseline = intent.baseline if intent is not None else None
+    match params:
+        case p.NewVolume():
+            return any(v.labels.get("operation") == turn.operation.id for v in volumes)
+        case p.VolumeSize():
+            return any(v.id == params.volume_id and v.size_gb == params.size_gb for v in volumes)
+        case p.VolumeId():
+            return all(v.id != params.volume_id for v in volumes if v.status not in ("deleting", "deleted"))
+        case p.AddressFamily():
+            before = baseline.addresses if baseline is not None else ()
+            fresh = [a for a in observed.addresses if a.id not in before and a.family == params.family]
+            return len(fresh) == 1
+        case p.AddressId():
+            return all(a.id != params.address_id for a in observed.addresses)
+    wanted = {"start": Power.ON, "stop": Power.OFF}.get(turn.action.name)
+    return observed.power is wanted if wanted is not None else turn.action.satisfied(observed, params)
