@@ -25,7 +25,8 @@ def serialize(conn: Connection, service_key: str) -> None:
     """Let no other transaction touch this service until ours ends, also while it has no row yet."""
     if conn.dialect.name == "postgresql":
         conn.execute(
-            text("SELECT pg_advisory_xact_lock(:class, hashtext(:key))"), {"class": _LOCK_CLASS, "key": service_key}
+            text("SELECT pg_advisory_xact_lock(:class, hashtext(:key))"),
+            {"class": _LOCK_CLASS, "key": service_key},
         )
 
 
