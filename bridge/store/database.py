@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 
 from bridge.store import engines
 from bridge.store.group_commit import GroupCommitDatabase
@@ -25,19 +25,26 @@ class Database(Protocol):
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `fn` in a write transaction; returns after its COMMIT is durable.
 
-        When `fn` raises, its own work is rolled back and the exception is raised here.
+        When `fn` raises, its own work is rolled back and the exception is raised here. `fn` must not commit or roll
+        back by itself. It runs in another thread (except with the inline executor), and also when the caller is
+        cancelled while it waits.
 
         Raises:
-            StoreError: the database did not take the transaction; nothing of it is stored.
+            StoreError: the database did not take the transaction; nothing of it is stored (except as
+                `OutcomeUnknownError` says).
         """
         ...
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `fn` in a read-only transaction."""
+        """Run `fn` on one snapshot of the database; writing is refused.
+
+        Raises:
+            StoreError: the database could not be read.
+        """
         ...
 
     async def close(self) -> None:
-        """Finish what was begun and let go of every connection."""
+        """Finish everything handed in before, then let go of every connection; later calls raise `ClosedError`."""
         ...
 
 
@@ -49,19 +56,20 @@ def open_database(
     pool_size: int = 8,
     batch: int = 256,
 ) -> Database:
-    """Open the database at a SQLAlchemy URL (`sqlite:///file` or `postgresql+psycopg://…`).
+    """Open the database at an address (`sqlite:///path/file.db` or `postgresql://user:password@host/name`).
 
-    `inline` runs everything in the calling thread, for virtual time. `batch` is how many transactions SQLite's writer
-    puts into one commit at most.
+    `inline` runs everything in the calling thread, for virtual time. `readers` is the number of threads that read a
+    SQLite file, `batch` the most transactions that its writer puts into one commit, `pool_size` the number of
+    threads, and connections, on PostgreSQL. Nothing is connected to before the first transaction.
 
     Raises:
         ValueError: another kind of database.
     """
-    dialect = make_url(url).get_backend_name()
-    if dialect not in ("sqlite", "postgresql"):
-        raise ValueError(f"{dialect} is not supported; use a sqlite or postgresql URL")
+    parsed = engines.parse(url)
     if executor == "inline":
         return InlineDatabase(engines.writer(url), engines.reader(url))
-    if dialect == "sqlite":
-        return GroupCommitDatabase(engines.writer(url), engines.reader(url), readers=readers, batch=batch)
+    if engines.is_sqlite(parsed):
+        return GroupCommitDatabase(
+            engines.writer(url), engines.reader(url, readers), readers=readers, batch=batch
+        )
     return PoolDatabase(engines.postgresql(url, pool_size), pool_size)

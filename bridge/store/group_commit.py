@@ -1,44 +1,53 @@
 """SQLite: one writer thread takes whatever is waiting and commits it together, a savepoint each.
 
 A commit costs a disk flush whatever it holds, so sharing it is what makes durable acceptance fast. Nobody is told of
-success before the shared COMMIT has returned.
+success before the shared COMMIT has returned, and everybody is told of its failure.
 """
 
 import asyncio
+import logging
 import queue
+import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.store.errors import StoreError, translate
+from bridge.store import transactions
+from bridge.store.errors import ClosedError, StoreError, translate
+from bridge.store.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 
-@dataclass(slots=True)
+
 class _Job:
-    """One caller's work; `outcome` is what it will be told once the batch is on disk."""
+    """One caller's work, and what the caller will be told once the batch is on disk."""
 
-    work: Callable[[Connection], Any]
-    future: "Future[Any]"
-    outcome: Any = None
-    error: BaseException | None = None
+    __slots__ = ("error", "future", "loop", "outcome", "work")
 
-    def tell(self) -> None:
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.outcome: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tell the caller; runs on the caller's loop. One that was cancelled has stopped listening."""
         if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
+            if self.error is not None:
+                _log.warning("a transaction failed after its caller had gone", exc_info=self.error)
+        elif self.error is None:
             self.future.set_result(self.outcome)
+        elif isinstance(self.error, StopIteration):  # a future refuses it, and the caller would wait for ever
+            self.future.set_exception(RuntimeError("the transaction's function raised StopIteration"))
+        else:
+            self.future.set_exception(self.error)
 
 
 class GroupCommitDatabase:
@@ -51,24 +60,25 @@ class GroupCommitDatabase:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
-        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
+        self._readers = Threads(readers, "store-reader")
         self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.run`. A caller that is cancelled gives up waiting; its work is committed all the same."""
-        job = _Job(lambda connection: fn(connection, *args, **kwargs), Future())
+        job = _Job(lambda connection: fn(connection, *args, **kwargs))
         with self._lock:
             if self._closed:
-                raise StoreError("The database is closed. Nothing was stored.")
+                raise ClosedError("The database is closed. Nothing was stored. The process is shutting down.")
             self._jobs.put(job)
-        result: T = await asyncio.shield(asyncio.wrap_future(job.future))
+        result: T = await job.future
         return result
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.read`."""
-        call = partial(_read, self._reader, fn, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, call)
+        return await self._readers.call(
+            lambda: transactions.read(self._reader, lambda connection: fn(connection, *args, **kwargs))
+        )
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -76,8 +86,8 @@ class GroupCommitDatabase:
             if not self._closed:
                 self._closed = True
                 self._jobs.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
-        self._readers.shutdown()
+        await asyncio.to_thread(self._thread.join)
+        await self._readers.close()
         self._writer.dispose()
         self._reader.dispose()
 
@@ -88,7 +98,8 @@ class GroupCommitDatabase:
         while open_:
             jobs, open_ = self._take()
             if jobs:
-                self._commit_together(jobs)
+                _commit_together(self._writer, jobs)
+                _settle(jobs)
 
     def _take(self) -> tuple[list[_Job], bool]:
         """Wait for one job, then take what else is there; False when the database is being closed."""
@@ -101,45 +112,79 @@ class GroupCommitDatabase:
             job = self._jobs.get()
         return jobs, False
 
-    def _commit_together(self, jobs: list[_Job]) -> None:
-        try:
-            with self._writer.begin() as connection:
-                for job in jobs:
-                    _run_in_savepoint(connection, job)
-        except OperationalError as error:
-            _fail_all(jobs, translate(error))
-        except (
-            BaseException
-        ) as error:  # the thread must outlive whatever a batch does to it; callers are told
-            _fail_all(jobs, error)
-        for job in jobs:
-            job.tell()
 
-
-def _run_in_savepoint(connection: Connection, job: _Job) -> None:
+def _commit_together(writer: Engine, jobs: list[_Job]) -> None:
+    """Run and commit the batch; afterwards every job has its outcome or its error. Raises nothing."""
     try:
-        with connection.begin_nested():
-            job.outcome = job.work(connection)
+        with writer.begin() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - narrows a type
+            for job in jobs:
+                _run_in_savepoint(connection, driver, job)
+                if not driver.in_transaction:
+                    # SQLite ends the whole transaction on some errors (disk full, OR ROLLBACK). Going on would
+                    # commit the next savepoint by itself, before anybody knows.
+                    raise StoreError(
+                        "SQLite gave up the transaction that this one shared. Nothing was stored. Try again; the "
+                        "log names the error that caused it."
+                    )
+    except (
+        BaseException
+    ) as error:  # the thread must outlive whatever a batch does to it; every caller is told
+        _log.error("a batch of %d transactions was rolled back", len(jobs), exc_info=error)
+        _fail_all(jobs, error)
+
+
+def _run_in_savepoint(connection: Connection, driver: sqlite3.Connection, job: _Job) -> None:
+    """On the driver itself: SQLAlchemy's own savepoints cost as much again as a small transaction."""
+    driver.execute("SAVEPOINT job")
+    try:
+        job.outcome = job.work(connection)
+    except SQLAlchemyError as error:
+        job.error = _because(translate(error), error)
     except BaseException as error:  # also an injected crash belongs to its caller, not to the batch
         job.error = error
+    if driver.in_transaction:
+        if job.error is not None:
+            driver.execute("ROLLBACK TO job")
+        driver.execute("RELEASE job")
 
 
 def _fail_all(jobs: list[_Job], error: BaseException) -> None:
     """The COMMIT did not happen, so nobody may be told of success; an own error stays the more precise one."""
     for job in jobs:
-        job.error = job.error or error
+        if job.error is None:  # an error each: a shared one would collect everybody's traceback
+            job.error = _because(_batch_failure(error), error)
 
 
-@contextmanager
-def _reading(engine: Engine) -> Iterator[Connection]:
-    with engine.connect() as connection:
-        yield connection
-        connection.rollback()
+def _batch_failure(error: BaseException) -> Exception:
+    meaning = translate(error, committing=True) if isinstance(error, SQLAlchemyError) else error
+    if isinstance(meaning, StoreError):
+        return type(meaning)(*meaning.args)
+    return StoreError(
+        f"The commit that this transaction shared failed: {error}. Nothing was stored. Try again; if it lasts, the "
+        "log names the transaction that breaks it."
+    )
 
 
-def _read(engine: Engine, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    try:
-        with _reading(engine) as connection:
-            return fn(connection, *args, **kwargs)
-    except OperationalError as error:
-        raise translate(error) from error
+def _because(meaning: Exception, cause: BaseException) -> Exception:
+    if meaning is not cause:
+        meaning.__cause__ = cause
+    return meaning
+
+
+def _settle(jobs: list[_Job]) -> None:
+    """Tell every caller, with one wake-up of each event loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in jobs:
+        loops.setdefault(job.loop, []).append(job)
+    for loop, waiting in loops.items():
+        try:
+            loop.call_soon_threadsafe(_settle_here, waiting)
+        except RuntimeError:  # the loop was closed while we worked: nobody is left to be told
+            _log.warning("%d transactions ended after their event loop was closed", len(waiting))
+
+
+def _settle_here(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.settle()

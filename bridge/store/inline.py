@@ -4,37 +4,38 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
 
-from bridge.store.errors import translate
+from bridge.store import transactions
+from bridge.store.errors import ClosedError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class InlineDatabase:
-    """`Database` without threads."""
+    """`Database` without threads, for either dialect."""
 
     def __init__(self, writer: Engine, reader: Engine) -> None:
-        self._writer, self._reader = writer, reader
+        self._writer, self._reader = writer, transactions.snapshots(reader)
+        self._closed = False
         self.dialect = writer.dialect.name
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.run`."""
-        try:
-            with self._writer.begin() as connection:
-                return fn(connection, *args, **kwargs)
-        except OperationalError as error:
-            raise translate(error) from error
+        self._check_open()
+        return transactions.write(self._writer, lambda connection: fn(connection, *args, **kwargs))
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.read`."""
-        with self._reader.connect() as connection:
-            result = fn(connection, *args, **kwargs)
-            connection.rollback()
-            return result
+        self._check_open()
+        return transactions.read(self._reader, lambda connection: fn(connection, *args, **kwargs))
 
     async def close(self) -> None:
         """See `Database.close`."""
+        self._closed = True
         self._writer.dispose()
         self._reader.dispose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("The database is closed. Nothing was stored. The process is shutting down.")

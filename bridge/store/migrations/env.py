@@ -4,9 +4,11 @@ from alembic import context
 
 from bridge.store.schema import metadata
 
+connection = context.config.attributes["connection"]
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
     transaction_per_migration=False,
 )
 context.run_migrations()
