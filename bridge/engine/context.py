@@ -111,14 +111,16 @@ class Engine:
         self, failures: int, *, base: timedelta | None = None, cap: timedelta | None = None
     ) -> timedelta:
         """Full jitter over an exponentially growing span, never quite zero."""
-        span = min(
+        span: timedelta = min(
             (base or self.policy.backoff_base) * 2 ** min(failures, 20), cap or self.policy.backoff_cap
         )
-        return max(span * self.rng.random(), timedelta(milliseconds=50))
+        jittered: timedelta = span * self.rng.random()
+        return max(jittered, timedelta(milliseconds=50))
 
     def poll_delay(self, polls: int) -> timedelta:
         """2 s, doubling to 30 s."""
-        return min(self.policy.poll_first * 2 ** min(polls, 10), self.policy.poll_max)
+        doubled: timedelta = self.policy.poll_first * 2 ** min(polls, 10)
+        return min(doubled, self.policy.poll_max)
 
     def now(self) -> datetime:
         """Wall clock, UTC."""

@@ -1,0 +1,1 @@
+"""The HTTP API: handlers by audience, and what stands before all of them."""

@@ -1,0 +1,74 @@
+"""Plans, images and datacenters: fetched when asked for, kept for an hour, and used to refuse unknown names early."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection as Transaction
+
+from bridge.domain.connection import Connection
+from bridge.domain.parameters import Create, Edit, Reinstall
+from bridge.domain.problems import ProblemError
+from bridge.domain.provider import CatalogKind, ProviderError
+from bridge.engine.admission import Command
+from bridge.engine.context import Engine
+from bridge.store import catalog
+from bridge.store.catalog import CatalogList
+
+KINDS: Mapping[str, CatalogKind] = {"plan": "plans", "image": "images", "datacenter": "datacenters"}
+"""Which list each member's name is looked up in."""
+
+
+async def listing(engine: Engine, connection: Connection, kind: CatalogKind) -> CatalogList:
+    """The list, from the store while it is fresh, else from InfraFabric; an old one is better than none.
+
+    Raises:
+        ProviderError: there is none, and InfraFabric cannot be asked.
+    """
+    stored = await engine.database.read(catalog.get, connection.id, kind)
+    now = engine.now()
+    if stored is not None and now - stored.fetched_at < engine.policy.catalog_ttl:
+        return stored
+    try:
+        items = await engine.providers.get(connection).catalog(kind)
+    except ProviderError:
+        if stored is not None:
+            return stored
+        raise
+    await engine.database.run(catalog.put, connection.id, kind, items, now)
+    return CatalogList(items, now)
+
+
+def known_names(conn: Transaction, command: Command, now: datetime, ttl: timedelta) -> None:
+    """Refuse names that a fresh catalogue does not have; without one InfraFabric decides.
+
+    Raises:
+        ProblemError: `validation_failed` with rule `valid`.
+    """
+    params = command.params
+    if not isinstance(params, Create | Edit | Reinstall):
+        return
+    errors: dict[str, dict[str, str]] = {}
+    for member, kind in KINDS.items():
+        name: str | None = getattr(params, member, None)
+        if name is None:
+            continue
+        listed = catalog.get(conn, command.connection_id, kind)
+        if listed is None or now - listed.fetched_at >= ttl:
+            continue
+        wrong = _objection(name, listed.items, getattr(params, "type", None))
+        if wrong is not None:
+            errors[member] = {"valid": wrong}
+    if errors:
+        raise ProblemError(
+            "validation_failed", "InfraFabric does not offer this. See the catalog.", errors=errors
+        )
+
+
+def _objection(name: str, items: Sequence[Mapping[str, Any]], kind: str | None) -> str | None:
+    found = next((item for item in items if item.get("id") == name), None)
+    if found is None:
+        return f"{name} is not in InfraFabric's catalog."
+    if kind is not None and found.get("type") not in (None, kind):
+        return f"{name} is for {found['type']}, not for {kind}."
+    return None
