@@ -13,6 +13,9 @@ from bridge.store.pool import PoolDatabase
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Transaction = Connection
+"""What repository functions are handed. The layers above name it by this, and SQL stays in the store."""
+
 
 class Database(Protocol):
     """Runs synchronous functions over a SQLAlchemy `Connection`, each in a transaction of its own."""
