@@ -1,0 +1,118 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Infrafabric\Concerns;
+
+use Infrafabric\Sync;
+use Throwable;
+
+/**
+ * Installation and the cron task that pulls what Blesta has to store.
+ */
+trait Synchronises
+{
+    public function install()
+    {
+        return $this->guarded(function (): void {
+            $this->addTask();
+        });
+    }
+
+    public function upgrade($current_version)
+    {
+        return $this->guarded(function () use ($current_version): void {
+            if (version_compare((string) $current_version, '1.0.0', '<')) {
+                $this->addTask();
+            }
+        });
+    }
+
+    public function uninstall($module_id, $last_instance)
+    {
+        return $this->guarded(function () use ($last_instance): void {
+            \Loader::loadModels($this, ['CronTasks']);
+            $task = $this->task();
+            $run = $this->CronTasks->getTaskRunByKey($task['key'], $task['dir'], false, $task['task_type']);
+            if ($run) {
+                $this->CronTasks->deleteTaskRun($run->task_run_id);
+            }
+            $known = $this->CronTasks->getByKey($task['key'], $task['dir'], $task['task_type']);
+            if ($last_instance && $known) {
+                $this->CronTasks->deleteTask($known->id, $task['task_type'], $task['dir']);
+            }
+        });
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function task(): array
+    {
+        return [
+            'key' => self::taskKey(),
+            'task_type' => 'module',
+            'dir' => 'infrafabric',
+            'name' => $this->say('Infrafabric.cron.sync_name'),
+            'description' => $this->say('Infrafabric.cron.sync_description'),
+            'type' => 'interval',
+            'type_value' => 5,
+            'enabled' => 1,
+        ];
+    }
+
+    private static function taskKey(): string
+    {
+        return 'sync';
+    }
+
+    private function addTask(): void
+    {
+        \Loader::loadModels($this, ['CronTasks']);
+        $task = $this->task();
+        $known = $this->CronTasks->getByKey($task['key'], $task['dir'], $task['task_type']);
+        $id = $known ? $known->id : $this->CronTasks->add($task);
+        $run = $this->CronTasks->getTaskRunByKey($task['key'], $task['dir'], false, $task['task_type']);
+        if ($id && !$run) {
+            $this->CronTasks->addTaskRun($id, ['interval' => $task['type_value'], 'enabled' => $task['enabled']]);
+        }
+        $errors = $this->CronTasks->errors();
+        if ($errors) {
+            $this->Input->setErrors($errors);
+        }
+    }
+
+    public function cron($key)
+    {
+        if ($key !== self::taskKey()) {
+            return;
+        }
+        $this->guarded(function (): void {
+            \Loader::loadModels($this, ['Services', 'Companies', 'ModuleManager']);
+            $company = (int) \Configure::get('Blesta.company_id');
+            foreach ($this->ModuleManager->getByClass('infrafabric', $company) ?: [] as $module) {
+                foreach ($this->ModuleManager->getRows($module->id) ?: [] as $row) {
+                    $this->syncRow((int) $module->id, $row, $company);
+                }
+            }
+        });
+    }
+
+    /**
+     * One row's trouble must not keep the others from being brought up to date.
+     */
+    private function syncRow(int $moduleId, object $row, int $company): void
+    {
+        try {
+            $note = function (string $subject, string $text, bool $good): void {
+                $this->log('infrafabric: ' . $subject, $text, 'output', $good);
+            };
+            $texts = fn (string $key, string ...$values): string => $this->say($key, ...$values);
+            $bridge = $this->bridgeOf($row, 'cron');
+            (new Sync($bridge, $this->Services, $this->Companies, $moduleId, $row, $company, $note, $texts))->run();
+        } catch (Throwable $error) {
+            $this->report($error);
+            $this->fail('sync', 'unexpected', $this->say('Infrafabric.!error.unexpected', $error::class));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Infrafabric;
+
+/**
+ * Configurable options in one shape, `{lower-case name: value}`, wherever Blesta hands them over.
+ */
+final class Options
+{
+    /**
+     * @param array<string, mixed> $vars of addService and editService: options keyed by name
+     * @return array<string, string>
+     */
+    public static function ofVars(array $vars): array
+    {
+        $options = $vars['configoptions'] ?? [];
+
+        return self::plain(is_array($options) ? $options : []);
+    }
+
+    /**
+     * @param object $service a stored service with its option records
+     * @return array<string, string>
+     */
+    public static function ofService(object $service): array
+    {
+        $options = [];
+        foreach ($service->options ?? [] as $option) {
+            $value = ($option->option_type ?? '') === 'quantity'
+                ? ($option->qty ?? '')
+                : ($option->option_value ?? $option->value ?? '');
+            $options[(string) ($option->option_name ?? '')] = $value === '' ? ($option->value ?? '') : $value;
+        }
+
+        return self::plain($options);
+    }
+
+    /**
+     * @param array<mixed> $options
+     * @return array<string, string>
+     */
+    private static function plain(array $options): array
+    {
+        $plain = [];
+        foreach ($options as $name => $value) {
+            if (is_scalar($value) && trim((string) $value) !== '') {
+                $plain[strtolower(trim((string) $name))] = trim((string) $value);
+            }
+        }
+
+        return $plain;
+    }
+}

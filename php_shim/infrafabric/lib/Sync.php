@@ -1,0 +1,283 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Infrafabric;
+
+use Closure;
+
+/**
+ * Brings Blesta up to date with one connection of the bridge.
+ *
+ * The cursor is kept as a company setting (a module row's meta can only be written through editModuleRow) and stored
+ * after a page was applied: a crash means that a page is applied twice, which changes nothing the second time.
+ */
+final class Sync
+{
+    private const MOST_PAGES = 200;
+    private const SECONDS = 15.0;
+    private const ENDED_BADLY = ['failed', 'canceled'];
+
+    /**
+     * @param object $services Blesta's Services model
+     * @param object $companies Blesta's Companies model
+     * @param Closure(string, string, bool): void $note writes to the module log: subject, text, success
+     * @param Closure(string, string...): string $say
+     */
+    public function __construct(
+        private Bridge $bridge,
+        private object $services,
+        private object $companies,
+        private int $moduleId,
+        private object $row,
+        private int $companyId,
+        private Closure $note,
+        private Closure $say
+    ) {
+    }
+
+    public function run(): void
+    {
+        $cursor = $this->cursor();
+        for ($page = 0; $page < self::MOST_PAGES; $page++) {
+            $query = $cursor === '' ? '' : '?cursor=' . rawurlencode($cursor);
+            $answer = $this->bridge->get('/v1/changes' . $query, self::SECONDS);
+            if ($answer->status === 410) {
+                $cursor = $this->readAll();
+                if ($cursor === '') {
+                    return;
+                }
+                continue;
+            }
+            $items = $answer->items();
+            if (!$answer->isSuccess() || !$this->apply($items)) {
+                return;
+            }
+            $next = $answer->text('next_cursor') ?: $this->last($items, $cursor);
+            $this->store($next);
+            if ($items === [] || $next === $cursor) {
+                return;
+            }
+            $cursor = $next;
+        }
+    }
+
+    /**
+     * @param list<array<mixed>> $items
+     */
+    private function last(array $items, string $cursor): string
+    {
+        $last = $items === [] ? null : $items[count($items) - 1]['cursor'] ?? null;
+
+        return is_scalar($last) ? (string) $last : $cursor;
+    }
+
+    /**
+     * After the bridge forgot our place: every service as it is now, then on from the cursor of before that reading.
+     *
+     * @return string the cursor to go on from, '' when the reading did not get through
+     */
+    private function readAll(): string
+    {
+        $fresh = null;
+        $place = '';
+        for ($page = 0; $page < self::MOST_PAGES; $page++) {
+            $query = $place === '' ? '' : '?cursor=' . rawurlencode($place);
+            $answer = $this->bridge->get('/v1/services' . $query, self::SECONDS);
+            $fresh ??= $answer->text('changes_cursor');
+            if (!$answer->isSuccess() || !$this->apply($answer->items())) {
+                return '';
+            }
+            $place = $answer->text('next_cursor');
+            if ($place === '') {
+                $this->store($fresh);
+
+                return $fresh;
+            }
+        }
+
+        return '';
+    }
+
+    /**
+     * @param list<array<mixed>> $items changes, or services
+     * @return bool false when the page has to be applied again
+     */
+    private function apply(array $items): bool
+    {
+        foreach ($items as $item) {
+            $service = $this->find(Uuid::read($item['service_key'] ?? null));
+            if ($service !== null && !$this->bring($service, $item)) {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /**
+     * The service in Blesta; null when the key is none of ours (an order that was deleted, or is being added now).
+     */
+    private function find(?string $key): ?object
+    {
+        $found = $key === null ? [] : $this->services->searchServiceFields($this->moduleId, 'ifb_key', $key);
+        $mine = [];
+        foreach ($found ?: [] as $service) {
+            $service = $this->services->get((int) $service->id);
+            if (is_object($service) && (int) ($service->module_row_id ?? 0) === (int) $this->row->id) {
+                $mine[($service->status ?? '') === 'canceled' ? 1 : 0][] = $service;
+            }
+        }
+        if ($mine === [] && $key !== null) {
+            ($this->note)('sync', ($this->say)('Infrafabric.sync.unknown_service', $key), true);
+        }
+
+        return $mine[0][0] ?? $mine[1][0] ?? null;
+    }
+
+    /**
+     * @param array<mixed> $item
+     */
+    private function bring(object $service, array $item): bool
+    {
+        $told = is_array($item['fields'] ?? null) ? array_values(array_filter($item['fields'], 'is_array')) : [];
+        $this->write($service, $told);
+        $operation = is_array($item['operation'] ?? null) ? $item['operation'] : [];
+        $state = is_string($item['state'] ?? null) ? $item['state'] : '';
+        if ($state === 'active' && $service->status === 'pending') {
+            $this->activate($service);
+        }
+        if (in_array($operation['state'] ?? '', self::ENDED_BADLY, true)) {
+            return $this->ended($service, $operation);
+        }
+
+        return true;
+    }
+
+    /**
+     * @param list<array<mixed>> $told
+     */
+    private function write(object $service, array $told): void
+    {
+        $stored = [];
+        foreach ($service->fields ?? [] as $field) {
+            $stored[$field->key] = $field;
+        }
+        $new = ServiceFields::clean($told);
+        foreach ($new === [] ? [] : ServiceFields::TRANSIENT as $key) {
+            $outdated = isset($stored[$key]) && !isset($new[$key]);
+            $new += $outdated ? [$key => ['value' => ServiceFields::NOTHING, 'encrypted' => 0]] : [];
+        }
+        foreach ($new as $key => $field) {
+            $this->writeField($service, $key, $field['value'], (bool) $field['encrypted'], $stored[$key] ?? null);
+        }
+    }
+
+    private function writeField(object $service, string $key, string $value, bool $secret, ?object $stored): void
+    {
+        $secret = $secret || !empty($stored->encrypted);
+        if ($stored !== null && (string) $stored->value === $value && !empty($stored->encrypted) === $secret) {
+            return;
+        }
+        $field = ['key' => $key, 'value' => $value, 'encrypted' => $secret ? 1 : 0];
+        if ($stored === null) {
+            $this->services->addField($service->id, $field);
+        } else {
+            $this->services->editField($service->id, $field);
+        }
+        $this->complain('field ' . $key);
+    }
+
+    /**
+     * The machine runs, so the order is complete. Without the module: it would be asked to make a new service key.
+     */
+    private function activate(object $service): void
+    {
+        $this->services->edit($service->id, ['status' => 'active', 'use_module' => 'false'], true, true);
+        if (!$this->complain('activate service ' . $service->id)) {
+            ($this->note)('sync', ($this->say)('Infrafabric.sync.activated', (string) $service->id), true);
+        }
+    }
+
+    /**
+     * An operation that Blesta took for done has failed in the end: tell staff, and take back the status it set.
+     *
+     * @param array<mixed> $operation
+     * @return bool false when the service's present state cannot be learned now
+     */
+    private function ended(object $service, array $operation): bool
+    {
+        $undone = ['suspend' => 'suspended', 'unsuspend' => 'active', 'terminate' => 'canceled'];
+        $action = is_string($operation['action'] ?? null) ? $operation['action'] : '';
+        $error = is_array($operation['error'] ?? null) ? $operation['error'] : [];
+        $detail = is_string($error['detail'] ?? null) ? $error['detail'] : (string) ($error['title'] ?? '');
+        if (!isset($undone[$action]) || $service->status !== $undone[$action]) {
+            ($this->note)('service ' . $service->id, ($this->say)('Infrafabric.sync.failed', $action, $detail), false);
+
+            return true;
+        }
+        $key = ServiceFields::ofService($service)->value('ifb_key');
+        $now = $this->bridge->get('/v1/services/' . rawurlencode($key));
+        if (!$now->isSuccess()) {
+            return $now->isRefusal();
+        }
+        // Judged by the present state: a later command may have succeeded where this one failed.
+        $wanted = ['active' => 'active', 'suspended' => 'suspended'][$now->text('state')] ?? null;
+        if ($wanted === null || $wanted === $service->status || $now->text('current_operation_id') !== '') {
+            return true;
+        }
+        $text = ($this->say)('Infrafabric.sync.put_back', $action, $wanted, mb_strimwidth($detail, 0, 300, '…'));
+        $stored = array_column((array) $service->fields, null, 'key');
+        $this->writeField($service, 'ifb_notice', $text, false, $stored['ifb_notice'] ?? null);
+        $this->putBack($service, $wanted);
+        ($this->note)('service ' . $service->id, $text, false);
+
+        return true;
+    }
+
+    private function putBack(object $service, string $status): void
+    {
+        $vars = ['use_module' => 'false'];
+        match (true) {
+            $service->status === 'suspended' && $status === 'active' => $this->services->unsuspend($service->id, $vars),
+            $service->status === 'active' && $status === 'suspended' => $this->services->suspend($service->id, $vars),
+            default => $this->services->edit($service->id, $vars + ['status' => $status, 'date_canceled' => null], true),
+        };
+        $this->complain('status of service ' . $service->id);
+    }
+
+    /**
+     * Blesta's own refusal goes to the module log; a page that Blesta refuses for ever must not stop all others.
+     */
+    private function complain(string $subject): bool
+    {
+        $errors = $this->services->errors();
+        if ($errors) {
+            ($this->note)($subject, ($this->say)('Infrafabric.sync.refused', (string) json_encode($errors)), false);
+        }
+
+        return (bool) $errors;
+    }
+
+    private function setting(): string
+    {
+        // Short, because settings have short names; bound to the connection, because cursors are.
+        $connection = substr(hash('sha256', (string) ($this->row->meta->connection_id ?? '')), 0, 8);
+
+        return 'ifb_cursor_' . (int) $this->row->id . '_' . $connection;
+    }
+
+    private function cursor(): string
+    {
+        $setting = $this->companies->getSetting($this->companyId, $this->setting());
+
+        return is_object($setting) ? (string) ($setting->value ?? '') : '';
+    }
+
+    private function store(string $cursor): void
+    {
+        if ($cursor !== '' && $cursor !== $this->cursor()) {
+            $this->companies->setSetting($this->companyId, $this->setting(), $cursor);
+        }
+    }
+}
