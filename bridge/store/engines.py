@@ -15,14 +15,6 @@ from bridge.store.errors import StoreError
 BUSY_TIMEOUT_MS = 5000
 _CONNECT_TIMEOUT_S = 5
 
-# The timeout comes first: switching to WAL needs the file for itself for a moment.
-_PRAGMAS = (
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-)
-
 # A process that is frozen inside a transaction must not hold its locks for ever, nor make the others wait for ever.
 # A server that was told to acknowledge before it has written is overruled: durable acceptance is the promise.
 _SESSION = """
@@ -91,13 +83,22 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
+def _pragmas() -> tuple[str, ...]:
+    return (
+        f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: switching to WAL needs the file for itself for a moment
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+    )
+
+
 def _sqlite(url: URL, begin: str, pragmas: tuple[str, ...] = (), **options: Any) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in _PRAGMAS + pragmas:
+        for pragma in _pragmas() + pragmas:
             connection.execute(pragma)
         _require_wal(connection, url)
 
