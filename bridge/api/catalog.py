@@ -4,8 +4,8 @@ from aiohttp import web
 from sqlalchemy import Connection as Transaction
 
 from bridge.api.context import api_of, key_of
-from bridge.api.services import unavailable
 from bridge.api.server import Handler
+from bridge.api.services import unavailable
 from bridge.api.shapes import moment
 from bridge.domain.access import ApiKey
 from bridge.domain.problems import ProblemError

@@ -43,7 +43,7 @@ def _page(
 ) -> tuple[list[changes.Change], dict[str, shapes.ServiceView]]:
     newest, oldest = changes.newest(conn), changes.oldest(conn)
     lost = oldest is not None and after < oldest - 1
-    if lost and after > 0 or after > newest:
+    if (lost and after > 0) or after > newest:
         raise ProblemError(
             "cursor_expired",
             "Changes from there on are not kept any more. Read GET /v1/services completely, then go on from its "

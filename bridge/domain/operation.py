@@ -53,7 +53,7 @@ class Intent(BaseModel):
 
 
 class Halt(StrEnum):
-    """Who is ending a running operation: nobody, a terminate (it deletes itself), or staff (the operation cleans up)."""
+    """Who ends a running operation: nobody, a terminate (which deletes itself), or staff (the operation cleans up)."""
 
     NO = ""
     TERMINATE = "terminate"

@@ -145,7 +145,7 @@ async def _forgotten(engine: Engine, turn: Turn) -> After:
         found = await investigate(engine, turn)
     except ProviderError as error:
         return await _could_not_look(engine, turn, error)
-    return await engine.database.run(found.apply, engine, turn, engine.now())
+    return await engine.database.run(found.apply, turn, engine.now())
 
 
 # ---- failed ---------------------------------------------------------------------------------------------------------

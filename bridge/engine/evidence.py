@@ -4,6 +4,7 @@ Only used when the same key may not be sent again, because its deadline is over 
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import Connection as Transaction
 
@@ -26,11 +27,10 @@ class Found:
     problem: Problem | None
     drifted: bool = False
 
-    def apply(self, conn: Transaction, engine: Engine, turn: Turn, now: "object") -> After:
+    def apply(self, conn: Transaction, turn: Turn, now: datetime) -> After:
         """End the operation accordingly."""
         before = services.lock(conn, turn.operation.service_key)
         assert before is not None
-        moment = engine.now()
         if self.problem is None:
             params = params_of(turn.action, turn.operation.params)
             detail = {"evidence": "the machine is as asked for"}
@@ -38,7 +38,7 @@ class Found:
                 conn, turn.operation, before, turn.action.apply(self.observed, params), moment, detail
             )
         after = replace(self.observed, drifted=self.drifted or self.observed.drifted)
-        return fail(conn, turn.operation, before, after, self.problem, moment)
+        return fail(conn, turn.operation, before, after, self.problem, now)
 
 
 async def investigate(engine: Engine, turn: Turn) -> Found:
@@ -62,7 +62,7 @@ async def investigate(engine: Engine, turn: Turn) -> Found:
     effect = _effect(turn, observed, volumes)
     if effect:
         return Found(observed, None)
-    if effect is False and _untouched(turn, machine, observed):
+    if _untouched(turn, machine, observed):
         return Found(
             observed,
             Problem("provider_unavailable", "InfraFabric did not take the request; nothing changed."),

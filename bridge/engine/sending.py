@@ -1,4 +1,4 @@
-"""Sending an intent, and what each kind of answer means (design §5, rows "silence", "deadlines", "provider answers")."""
+"""Sending an intent, and what each kind of answer means (design §5: silence, deadlines, provider answers)."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -294,7 +294,7 @@ async def _look_into(engine: Engine, turn: Turn) -> After:
         found = await investigate(engine, turn)
     except ProviderError as error:
         return await engine.database.run(_unanswered, engine, turn, NoAnswer(error.detail), engine.now())
-    return await engine.database.run(found.apply, engine, turn, engine.now())
+    return await engine.database.run(found.apply, turn, engine.now())
 
 
 async def _already_there(engine: Engine, turn: Turn) -> After | None:

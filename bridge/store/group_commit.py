@@ -118,7 +118,7 @@ def _commit_together(writer: Engine, jobs: list[_Job]) -> None:
     try:
         with writer.begin() as connection:
             driver = connection.connection.driver_connection
-            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - narrows a type
+            assert isinstance(driver, sqlite3.Connection)
             for job in jobs:
                 _run_in_savepoint(connection, driver, job)
                 if not driver.in_transaction:

@@ -19,7 +19,7 @@ _UNFENCED = frozenset({"halt", "released", "token", "progress"})
 
 
 class LostTurn(Exception):
-    """Another run has taken this operation over; what this one knows is not written. It stops here, and that is right."""
+    """Another run has taken this operation over; what this one knows is not written, and it stops here."""
 
 
 def insert(conn: Connection, operation: Operation) -> Operation:

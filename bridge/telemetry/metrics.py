@@ -1,4 +1,4 @@
-"""Prometheus metrics: the domain's own, and HTTP durations under the names of OpenTelemetry (requirements E1, E2, E7)."""
+"""Prometheus metrics: the domain's own, and HTTP durations under OpenTelemetry's names (requirements E1, E2, E7)."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
