@@ -6,8 +6,8 @@ from typing import Protocol
 
 from aiohttp import web
 
+from bridge.connections import ConnectionBook
 from bridge.domain.access import Actor, ApiKey
-from bridge.domain.connection import Connection
 from bridge.engine.commands import Commands
 from bridge.engine.context import Engine
 
@@ -69,31 +69,11 @@ class Api:
     key_matches: Callable[[str, str], bool]
     parse_key: Callable[[str], tuple[str, str] | None]
     client_ip: Callable[[web.BaseRequest], str | None]
-    connection_book: "ConnectionWriter"
-
-
-class ConnectionWriter(Protocol):
-    """Seals a connection's secrets, for storing them, and says how they are shown."""
-
-    def seal_api_key(self, connection_id: str, value: str) -> str:
-        """Sealed text."""
-        ...
-
-    def seal_webhook_secrets(self, connection_id: str, values: tuple[str, ...]) -> str:
-        """Sealed text of the whole list."""
-        ...
-
-    def fingerprint(self, value: str) -> str:
-        """A short keyed digest by which a human can tell two secrets apart."""
-        ...
-
-    def open(self, stored: object) -> Connection:
-        """The connection with its secrets."""
-        ...
+    connection_book: ConnectionBook
 
 
 API: web.AppKey[Api] = web.AppKey("api", Api)
-KEY: "web.RequestKey[ApiKey] | str" = "bridge.key"
+KEY = "bridge.key"
 ACTOR = "bridge.actor"
 REQUEST_ID = "bridge.request_id"
 

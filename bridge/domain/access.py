@@ -70,7 +70,7 @@ _ACTOR = re.compile(r"^(?:(client|staff):([0-9]{1,16})|cron)$")
 def actor_of(scope: Scope, header: str | None) -> Actor:
     """The actor of a request.
 
-    A module has to say for whom it speaks, InfraFabric speaks for itself, an operator is staff unless it says otherwise.
+    A module has to say for whom it speaks, InfraFabric speaks for itself, an operator is staff by default.
 
     Raises:
         ProblemError: `actor_missing` or `actor_invalid` (400), `forbidden` (403).

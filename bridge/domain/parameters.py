@@ -23,7 +23,8 @@ from bridge.domain.provider import FirewallRule
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = rf"^{_LABEL}(?:\.{_LABEL})*$"
-_KEY_TYPES = r"ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp(?:256|384|521)|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com"
+_PLAIN_TYPES = r"ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp(?:256|384|521)"
+_KEY_TYPES = _PLAIN_TYPES + r"|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com"
 _SSH_KEY = rf"^(?:{_KEY_TYPES}) [A-Za-z0-9+/]+={{0,3}}(?: [^\x00-\x1f\x7f]*)?$"
 _PORTS = re.compile(r"^(\d{1,5})(?:-(\d{1,5}))?$")
 

@@ -145,7 +145,7 @@ def _cancel(conn: Transaction, operation_id: str, asker: Asker, now: datetime) -
     if operation.state is OperationState.QUEUED:
         return _cancel_queued(conn, operation, asker, now)
     if operation.ended or operation.action != "create":
-        reason = f"This {operation.action} is {operation.state.value}; only queued operations and creates can be canceled."
+        reason = f"This {operation.action} is {operation.state.value}; only what waits and creates can be canceled."
         raise ProblemError("action_not_allowed", reason, state=operation.state.value, reason=reason)
     if operation.halt is Halt.NO:
         operations.set_halt(conn, operation_id, Halt.CANCEL)

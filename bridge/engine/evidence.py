@@ -35,7 +35,7 @@ class Found:
             params = params_of(turn.action, turn.operation.params)
             detail = {"evidence": "the machine is as asked for"}
             return succeed(
-                conn, turn.operation, before, turn.action.apply(self.observed, params), moment, detail
+                conn, turn.operation, before, turn.action.apply(self.observed, params), now, detail
             )
         after = replace(self.observed, drifted=self.drifted or self.observed.drifted)
         return fail(conn, turn.operation, before, after, self.problem, now)
