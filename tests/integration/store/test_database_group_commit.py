@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from bridge.store import engines
 from bridge.store.database import Database, open_database
 from bridge.store.errors import BusyError, StoreError
 from tests.integration.store.rows import count, keys, put
+
+Work = Callable[[Connection], object]
 
 
 class Crash(BaseException):
@@ -46,18 +48,18 @@ def another_writer(url: str) -> Iterator[None]:
         connection.close()
 
 
-async def piled_up(database: Database, url: str, *works: object) -> list[object]:
+async def piled_up(database: Database, url: str, *works: Work) -> list[object]:
     """Hand in all transactions while nothing can be written, so that they share one batch; their outcomes."""
     with another_writer(url):
         first = asyncio.ensure_future(database.run(put, "first"))
         await asyncio.sleep(0.05)  # the writer has taken it and waits for the lock
-        tasks = [asyncio.ensure_future(database.run(work)) for work in works]  # type: ignore[arg-type]
+        tasks = [asyncio.ensure_future(database.run(work)) for work in works]
         await asyncio.sleep(0)
     await first
-    return await asyncio.gather(*tasks, return_exceptions=True)
+    return list(await asyncio.gather(*tasks, return_exceptions=True))
 
 
-def putting(key: str) -> object:
+def putting(key: str) -> Work:
     """A transaction that stores one row."""
     return lambda connection: put(connection, key)
 
@@ -96,7 +98,7 @@ async def test_an_error_in_a_batch_is_its_callers_alone(grouped: Database, sqlit
         put(connection, "crashed")
         raise Crash
 
-    works = [putting("a"), fail, putting("b"), crash, putting("a"), putting("c")]
+    works: list[Work] = [putting("a"), fail, putting("b"), crash, putting("a"), putting("c")]
     outcomes = await piled_up(grouped, sqlite_url, *works)
     assert [outcomes[0], outcomes[2], outcomes[5]] == ["a", "b", "c"]
     assert [type(outcomes[at]).__name__ for at in (1, 3, 4)] == ["LookupError", "Crash", "IntegrityError"]

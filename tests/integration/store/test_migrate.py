@@ -172,7 +172,7 @@ def test_a_migration_that_leaves_orphans_is_undone(empty_database_url: str, scri
     """Rows may not lose what they point to, on either database."""
     migrate.upgrade(empty_database_url, scripts=scripts)
     (scripts / "versions" / "b2.py").write_text(_ORPHANING)
-    with pytest.raises(Exception, match="(?i)children"):
+    with pytest.raises(Exception, match=r"(?i)children"):
         migrate.upgrade(empty_database_url, scripts=scripts)
     assert migrate.current(empty_database_url) == "a1"
 
@@ -181,7 +181,7 @@ def test_a_newer_database_is_left_alone(empty_database_url: str, scripts: Path) 
     """A schema this version does not know is refused by name, and not touched."""
     migrate.upgrade(empty_database_url, scripts=scripts)
     for refused in (migrate.upgrade, migrate.check):
-        with pytest.raises(MigrationError, match="a1.*newer version"):
+        with pytest.raises(MigrationError, match=r"a1.*newer version"):
             refused(empty_database_url)
     assert migrate.current(empty_database_url) == "a1"
 
