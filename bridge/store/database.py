@@ -17,6 +17,11 @@ Transaction = Connection
 """What repository functions are handed. The layers above name it by this, and SQL stays in the store."""
 
 
+def ping(transaction: Transaction) -> None:
+    """Ask for nothing; raises what a read raises when the database does not answer."""
+    transaction.exec_driver_sql("SELECT 1")
+
+
 class Database(Protocol):
     """Runs synchronous functions over a SQLAlchemy `Connection`, each in a transaction of its own."""
 

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.store import engines
 from bridge.store.errors import AlreadyServedError
+
+
+def database_file(url: str) -> Path | None:
+    """The SQLite file of a database address; None when the address is a server's."""
+    parsed = engines.parse(url)
+    return Path(str(parsed.database)) if engines.is_sqlite(parsed) else None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import IntegrityError, InternalError
 
 from bridge.store import engines
-from bridge.store.database import Database, open_database
+from bridge.store.database import Database, open_database, ping
 from bridge.store.errors import ClosedError, StoreError
 from tests.integration.store.rows import count, keys, put
 
@@ -33,6 +33,7 @@ async def test_run_commits_and_returns_the_result(database: Database, database_u
     assert await database.run(put, "a", value="x") == "a"
     assert stored(database_url) == {"a"}
     assert await database.read(count) == 1
+    await database.read(ping)
 
 
 async def test_an_error_rolls_back_and_reaches_the_caller(database: Database, database_url: str) -> None:
@@ -207,4 +208,6 @@ async def test_an_unreachable_database_is_a_store_error(url: str, executor: str)
         await database.run(put, "a")
     with pytest.raises(StoreError):
         await database.read(count)
+    with pytest.raises(StoreError):
+        await database.read(ping)
     await database.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.store.errors import AlreadyServedError
-from bridge.store.sqlite import exclusive_server_lock
+from bridge.store.sqlite import database_file, exclusive_server_lock
 
 _SERVE = """
 import sys
@@ -72,3 +72,10 @@ def test_only_the_owner_may_read_the_lock_file(tmp_path: Path) -> None:
     """Nobody else on the machine can open the lock file, and so hold the lock."""
     with exclusive_server_lock(tmp_path / "bridge.db"):
         assert (tmp_path / "bridge.db.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_file_of_an_address() -> None:
+    """Only a SQLite address names a file."""
+    assert database_file("sqlite:////var/lib/bridge.db") == Path("/var/lib/bridge.db")
+    assert database_file("sqlite:///data/bridge.db") == Path("data/bridge.db")
+    assert database_file("postgresql://host/name") is None
