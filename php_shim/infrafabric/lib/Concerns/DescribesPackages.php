@@ -21,7 +21,10 @@ trait DescribesPackages
             $type = ($meta['type'] ?? '') === 'container' ? 'container' : 'vps';
             $catalog = $this->catalog($vars, $type);
             $fields = new \ModuleFields();
-            $types = ['vps' => $this->say('Infrafabric.package.vps'), 'container' => $this->say('Infrafabric.package.container')];
+            $types = [
+                'vps' => $this->say('Infrafabric.package.vps'),
+                'container' => $this->say('Infrafabric.package.container'),
+            ];
             $this->packageField($fields, 'type', 'Infrafabric.package.type', $type, $types, 'fetchModuleOptions();');
             $this->packageField($fields, 'plan', 'Infrafabric.package.plan', $meta['plan'] ?? '', $catalog['plans']);
             $this->packageField($fields, 'cpus', 'Infrafabric.package.cpus', $meta['cpus'] ?? '');
@@ -29,8 +32,9 @@ trait DescribesPackages
             $this->packageField($fields, 'disk_gb', 'Infrafabric.package.disk_gb', $meta['disk_gb'] ?? '');
             $this->packageField($fields, 'image', 'Infrafabric.package.image', $meta['image'] ?? '', $catalog['images']);
             $this->choicesField($fields, (string) ($meta['image_choices'] ?? ''));
+            $center = $meta['datacenter'] ?? '';
             $centers = $catalog['datacenters'];
-            $this->packageField($fields, 'datacenter', 'Infrafabric.package.datacenter', $meta['datacenter'] ?? '', $centers);
+            $this->packageField($fields, 'datacenter', 'Infrafabric.package.datacenter', $center, $centers);
 
             return $fields;
         }, new \ModuleFields());
@@ -187,7 +191,8 @@ trait DescribesPackages
         } elseif (!Check::name($machine->meta('plan'))) {
             $faults['plan'] = ['format', 'Infrafabric.!error.package_plan'];
         }
-        $wrong = array_filter(array_map('strval', array_keys($machine->imageChoices())), static fn ($id) => !Check::name($id));
+        $choices = array_map('strval', array_keys($machine->imageChoices()));
+        $wrong = array_filter($choices, static fn (string $id) => !Check::name($id));
         $faults += Check::name($machine->meta('image')) ? [] : ['image' => ['format', 'Infrafabric.!error.package_image']];
         $faults += $wrong === [] ? [] : ['image_choices' => ['format', 'Infrafabric.!error.package_image_choices']];
         $datacenter = $machine->meta('datacenter');

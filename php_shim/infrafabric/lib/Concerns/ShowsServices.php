@@ -158,7 +158,8 @@ trait ShowsServices
     /**
      * State and allowed actions as the bridge sees them now; without it the stored fields have to do.
      *
-     * @return array{fresh: bool, state: string, power: string, fields: list<array<mixed>>, actions: array<string, array<mixed>>}
+     * @return array{fresh: bool, state: string, power: string, fields: list<array<mixed>>,
+     *     actions: array<string, array<mixed>>}
      */
     private function lookUp(Bridge $bridge, string $key): array
     {

@@ -29,7 +29,7 @@ final class MiniBlesta
             'add-package', 'edit-package' => $this->savePackage($in),
             'order', 'add' => $this->order($in, $command === 'add'),
             'pay' => $this->change($in, ['paid' => true]),
-            'activate' => $this->on($in, fn (int $id) => $this->services->edit($id, ['status' => 'active'] + self::vars($in))),
+            'activate' => $this->activate($in),
             'cron-provision' => $this->cronProvision(),
             'suspend' => $this->on($in, fn (int $id) => $this->services->suspend($id, self::vars($in))),
             'unsuspend' => $this->on($in, fn (int $id) => $this->services->unsuspend($id, self::vars($in))),
@@ -73,6 +73,11 @@ final class MiniBlesta
         $errors = $this->services->errors();
 
         return ['ok' => !$errors, 'errors' => $errors ?: null, 'service' => $this->view($id)];
+    }
+
+    private function activate(array $in): array
+    {
+        return $this->on($in, fn (int $id) => $this->services->edit($id, ['status' => 'active'] + self::vars($in)));
     }
 
     private function view(int $id): array

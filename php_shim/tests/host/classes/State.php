@@ -12,12 +12,14 @@ final class State
         'settings' => [], 'cron_tasks' => [], 'cron_runs' => [], 'logs' => [],
     ];
     private static string $file = '';
+    private static string $key = '';
 
     public static function open(string $file): void
     {
         self::$file = $file;
         self::change(static function (array &$state): void {
             $state += self::START + ['key' => bin2hex(random_bytes(32))];
+            self::$key = $state['key'];
         });
     }
 
@@ -84,7 +86,8 @@ final class State
 
     private static function key(): string
     {
-        return (string) hex2bin(self::read()['key']);
+        // Kept aside, because sealing happens inside change() too, and the lock is not taken twice.
+        return (string) hex2bin(self::$key);
     }
 
     /**
