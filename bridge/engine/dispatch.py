@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from bridge.domain.operation import TERMINAL, Operation
 from bridge.engine.context import Engine
 from bridge.engine.finishing import After
 from bridge.store import operations
@@ -111,6 +112,8 @@ class LocalDispatcher:
 
     async def _turn(self, operation_id: str) -> None:
         """Advance until nothing is due at once; a wake-up during a turn is one more turn, never a lost one."""
+        # A task inherits the context of whoever woke it, for instance another request; this work has its own.
+        structlog.contextvars.clear_contextvars()
         with structlog.contextvars.bound_contextvars(operation_id=operation_id):
             try:
                 async with self._slots:
@@ -144,7 +147,7 @@ class LocalDispatcher:
             log.exception("turn.broken")
             return After(wake_at=self._engine.now() + self._crash_backoff)
         if after.ended is not None:
-            log.info("operation.ended", action=after.ended.action, state=after.ended.state.value)
+            _log_end(after.ended)
         return after
 
     # ---- the sweep --------------------------------------------------------------------------------------------------
@@ -171,8 +174,16 @@ class LocalDispatcher:
         for operation_id, state in (
             await self._engine.database.read(operations.states, operation_ids)
         ).items():
-            if state in _ENDED:
+            if state in TERMINAL:
                 self._engine.notifier.notify(operation_id)
 
 
-_ENDED = frozenset({"succeeded", "failed", "canceled"})
+def _log_end(operation: Operation) -> None:
+    log.info(
+        "operation.ended",
+        action=operation.action,
+        state=operation.state.value,
+        service_key=operation.service_key,
+        connection_id=operation.connection_id,
+        accepted_by_request=operation.request_id,
+    )
