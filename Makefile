@@ -1,4 +1,4 @@
-# `make demo` shows the whole thing; `make test` proves it; both set up what they need. See DEVELOPERS.md.
+# `make demo` shows the whole thing; `make test` proves it; both set up what they need.
 .DEFAULT_GOAL := help
 .PHONY: help demo run test setup format lock clean format-check lint types imports pytest phpunit phpcs
 

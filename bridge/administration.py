@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.app import Foundation, outbound_policy
 from bridge.connection_settings import (
     ConnectionSettings,
@@ -23,6 +21,7 @@ from bridge.domain.parameters import parse
 from bridge.security import keys as minting
 from bridge.store import audit, connections, keys
 from bridge.store.audit import AuditEvent
+from bridge.store.database import Transaction
 
 _BOUND = frozenset({Scope.MODULE, Scope.INFRAFABRIC})
 

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
-from sqlalchemy import make_url
 
 from bridge.api.context import Api, Health, Limits
 from bridge.api.routes import application
@@ -25,16 +23,15 @@ from bridge.engine.dispatch import LocalDispatcher
 from bridge.engine.housekeeping import Housekeeper, Retention
 from bridge.engine.notifier import Notifier
 from bridge.infrafabric.addresses import OutboundPolicy
-from bridge.infrafabric.client import ClientSettings
 from bridge.infrafabric.pool import ProviderPool
-from bridge.infrafabric.resilience import GateSettings
+from bridge.infrafabric.settings import ClientSettings, GateSettings
 from bridge.infrafabric.transport import AiohttpTransport
 from bridge.security import keys as api_keys
 from bridge.security import network, vault
 from bridge.settings import Settings
 from bridge.store import meta, migrate, operations, services
 from bridge.store.database import Database, open_database
-from bridge.store.sqlite import exclusive_server_lock
+from bridge.store.sqlite import database_file, exclusive_server_lock
 from bridge.system import SystemClock, SystemIds, SystemRng
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.redaction import Redactor
@@ -113,6 +110,29 @@ def policy(settings: Settings) -> Policy:
     )
 
 
+def _client_settings(settings: Settings) -> ClientSettings:
+    return ClientSettings(
+        attempts=settings.client_attempts,
+        backoff_base=settings.client_backoff_base,
+        backoff_cap=settings.client_backoff_cap,
+        throttle_base=settings.client_throttle_base,
+        retry_window=settings.client_retry_window,
+    )
+
+
+def _gate_settings(settings: Settings) -> GateSettings:
+    return GateSettings(
+        budget=settings.client_budget,
+        retry_cost=settings.client_retry_cost,
+        throttle_cost=settings.client_throttle_cost,
+        breaker_failures=settings.breaker_failures,
+        breaker_first=settings.breaker_first,
+        breaker_max=settings.breaker_max,
+        queue_limit=settings.client_queue_limit,
+        queue_wait=settings.client_queue_wait,
+    )
+
+
 class Bridge:
     """A running bridge: engine, dispatcher, HTTP server. `start`, then `stop` once."""
 
@@ -125,17 +145,8 @@ class Bridge:
             transport,
             base.clock,
             base.rng,
-            client=ClientSettings(
-                settings.client_attempts, settings.client_backoff_base, settings.client_backoff_cap
-            ),
-            gate=GateSettings(
-                settings.client_budget,
-                settings.client_retry_cost,
-                settings.client_throttle_cost,
-                settings.breaker_failures,
-                settings.breaker_first,
-                settings.breaker_max,
-            ),
+            client=_client_settings(settings),
+            gate=_gate_settings(settings),
             observer=self.metrics.provider_called,
         )
         self.engine = Engine(
@@ -263,10 +274,8 @@ async def serve(settings: Settings, redactor: Redactor, announce: Any) -> None:
 
 
 def _only_server(url: str) -> AbstractContextManager[None]:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return nullcontext()
-    return exclusive_server_lock(Path(parsed.database))
+    file = database_file(url)
+    return nullcontext() if file is None else exclusive_server_lock(file)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
-from sqlalchemy import Connection as Transaction
 
 from bridge.connections import ConnectionBook
 from bridge.domain.parameters import Name, Params
@@ -16,6 +15,7 @@ from bridge.infrafabric.webhooks import parse_secret
 from bridge.store import audit, catalog, connections, services
 from bridge.store.audit import AuditEvent
 from bridge.store.connections import StoredConnection
+from bridge.store.database import Transaction
 
 HIDDEN = "***"
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")

@@ -2,12 +2,11 @@
 
 import json
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.connection import Connection
 from bridge.security.vault import Vault
 from bridge.store import connections
 from bridge.store.connections import StoredConnection
+from bridge.store.database import Transaction
 from bridge.telemetry.redaction import Redactor
 
 _TABLE = "connections"

@@ -97,6 +97,14 @@ class Settings(BaseSettings):
     client_backoff_cap: Seconds = Field(
         5, description="Longest span, and longest Retry-After waited for in place."
     )
+    client_throttle_base: Seconds = Field(1, description="First span after a 429 that names no pause.")
+    client_retry_window: Seconds = Field(
+        10, description="After this long a request is not sent again in place; the engine takes over."
+    )
+    client_queue_limit: int = Field(
+        1000, ge=1, description="Requests of one connection that may wait for their turn."
+    )
+    client_queue_wait: Seconds = Field(30, description="Longest wait for that turn.")
     client_answer_limit: int = Field(
         4_194_304, ge=65_536, description="Largest answer of InfraFabric, bytes."
     )

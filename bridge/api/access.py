@@ -1,13 +1,12 @@
 """What a key may see: its own connection's objects and nothing else; a foreign object does not exist."""
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.access import ApiKey
 from bridge.domain.operation import Operation
 from bridge.domain.problems import ProblemError
 from bridge.domain.service import Service
 from bridge.engine.admission import not_found
 from bridge.store import connections, operations, services
+from bridge.store.database import Transaction
 
 
 def may_see(key: ApiKey, connection_id: str) -> bool:

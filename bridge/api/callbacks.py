@@ -2,7 +2,6 @@
 
 import structlog
 from aiohttp import web
-from sqlalchemy import Connection as Transaction
 
 from bridge.api import bodies, problems
 from bridge.api.context import api_of
@@ -11,6 +10,7 @@ from bridge.domain.problems import Problem, ProblemError
 from bridge.engine.callbacks import Callback
 from bridge.engine.context import Connections
 from bridge.infrafabric.webhooks import WebhookRejected, parse_report, verify
+from bridge.store.database import Transaction
 
 log = structlog.get_logger(__name__)
 

@@ -1,7 +1,6 @@
 """`GET /v1/catalog/{plans,images,datacenters}`: what InfraFabric offers, for Blesta's package form."""
 
 from aiohttp import web
-from sqlalchemy import Connection as Transaction
 
 from bridge.api.context import api_of, key_of
 from bridge.api.server import Handler
@@ -12,6 +11,7 @@ from bridge.domain.problems import ProblemError
 from bridge.domain.provider import CatalogKind, ProviderError
 from bridge.engine.catalog import listing
 from bridge.store import connections
+from bridge.store.database import Transaction
 
 
 def of_kind(kind: CatalogKind) -> Handler:

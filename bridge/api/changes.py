@@ -3,13 +3,13 @@
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection as Transaction
 
 from bridge.api import bodies, shapes
 from bridge.api.context import api_of, key_of
 from bridge.domain.access import ApiKey, Scope
 from bridge.domain.problems import ProblemError
 from bridge.store import changes, services
+from bridge.store.database import Transaction
 
 
 async def listing(request: web.Request) -> web.StreamResponse:

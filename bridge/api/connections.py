@@ -1,7 +1,6 @@
 """Connections: settings of one Blesta ↔ InfraFabric pair. Secrets go in and never come out."""
 
 from aiohttp import web
-from sqlalchemy import Connection as Transaction
 
 from bridge.api import access, bodies
 from bridge.api.context import actor_of, api_of, key_of, request_id_of
@@ -21,6 +20,7 @@ from bridge.domain.provider import ProviderError, Refused
 from bridge.store import connections
 from bridge.store.audit import AuditEvent
 from bridge.store.connections import StoredConnection
+from bridge.store.database import Transaction
 
 
 async def listing(request: web.Request) -> web.StreamResponse:

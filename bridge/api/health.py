@@ -1,10 +1,10 @@
 """Probes and metrics (requirements D3, E7)."""
 
 from aiohttp import web
-from sqlalchemy import text
 
 from bridge.api.context import api_of
 from bridge.domain.problems import ProblemError
+from bridge.store.database import ping
 from bridge.store.errors import StoreError
 
 
@@ -19,7 +19,7 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     if api.health.draining:
         raise ProblemError("not_ready", "The bridge is shutting down.", headers={"Retry-After": "5"})
     try:
-        await api.engine.database.read(lambda conn: conn.execute(text("SELECT 1")).scalar_one())
+        await api.engine.database.read(ping)
     except StoreError as error:
         raise ProblemError(
             "not_ready", "The database does not answer.", headers={"Retry-After": "5"}

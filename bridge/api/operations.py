@@ -3,7 +3,6 @@
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection as Transaction
 
 from bridge.api import access, bodies, shapes
 from bridge.api.context import actor_of, api_of, key_of, request_id_of
@@ -13,6 +12,7 @@ from bridge.domain.operation import OperationState
 from bridge.domain.problems import ProblemError
 from bridge.engine.commands import Asker
 from bridge.store import credentials, operations, services, timeline
+from bridge.store.database import Transaction
 
 RETRY_AFTER = 2
 """Seconds after which an unfinished operation is worth another look."""

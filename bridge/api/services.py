@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection as Transaction
 
 from bridge.api import access, bodies, shapes
 from bridge.api.context import actor_of, api_of, key_of, request_id_of
@@ -21,6 +20,7 @@ from bridge.domain.service import Service, ServiceState
 from bridge.engine.admission import Command, forbidden_reason, project
 from bridge.store import audit, changes, operations, services
 from bridge.store.audit import AuditEvent
+from bridge.store.database import Transaction
 
 _STATES = frozenset(state.value for state in ServiceState)
 

@@ -5,13 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.operation import Operation, TimelineEvent
 from bridge.domain.service import Service, fields
 from bridge.engine.context import Engine
 from bridge.store import credentials, operations, services, timeline
 from bridge.store.credentials import Credentials
+from bridge.store.database import Transaction
 
 _SERVICE_MEMBERS = (
     "service_key",

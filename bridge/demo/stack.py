@@ -128,10 +128,19 @@ class Stack:
     """Sandbox and bridge in one folder, connected to each other in both directions."""
 
     def __init__(
-        self, folder: Path, *, speed: float = 1.0, environment: Mapping[str, str] | None = None, webhooks: bool = True
+        self,
+        folder: Path,
+        *,
+        speed: float = 1.0,
+        environment: Mapping[str, str] | None = None,
+        webhooks: bool = True,
     ) -> None:
         self.folder, self._speed, self._webhooks = folder, speed, webhooks
-        self.environment = {"BRIDGE_DATA_DIR": str(folder / "data"), "BRIDGE_PORT": "0", **(environment or {})}
+        self.environment = {
+            "BRIDGE_DATA_DIR": str(folder / "data"),
+            "BRIDGE_PORT": "0",
+            **(environment or {}),
+        }
         self.secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         self.sandbox_url = self.bridge_url = self.operator_key = self.module_key = ""
         self.sandbox = self._sandbox_process()
@@ -196,7 +205,9 @@ class Stack:
 
     def act(self, service_key: str, action: str, body: Any = None, **options: Any) -> Answer:
         """Run an action on a service."""
-        return self.api("POST", f"/v1/services/{service_key}/{action}", {} if body is None else body, **options)
+        return self.api(
+            "POST", f"/v1/services/{service_key}/{action}", {} if body is None else body, **options
+        )
 
     def truth(self) -> Any:
         """What the sandbox knows."""

@@ -292,6 +292,14 @@ def _same_name(service: Service, params: p.ReverseDns) -> bool:
     return any(a.id == params.address_id and a.reverse_dns == params.reverse_dns for a in service.addresses)
 
 
+def _named(service: Service, params: p.ReverseDns) -> Service:
+    addresses = tuple(
+        replace(a, reverse_dns=params.reverse_dns) if a.id == params.address_id else a
+        for a in service.addresses
+    )
+    return replace(service, addresses=addresses)
+
+
 # ---- the declarations -----------------------------------------------------------------------------------------------
 
 
@@ -343,7 +351,7 @@ _DECLARED = (
     ),
     Action(
         "set_reverse_dns", p.ReverseDns, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_set_reverse_dns),
-        satisfied=_same_name, check=_known_address,
+        apply=_named, satisfied=_same_name, check=_known_address,
     ),
     Action(
         "set_firewall", p.FirewallRules, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_set_firewall),

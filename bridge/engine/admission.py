@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from bridge.domain.actions import REGISTRY, Action, Caller, params_of
 from bridge.domain.operation import Halt, Operation, OperationState
 from bridge.domain.parameters import Create, Params
@@ -20,6 +18,7 @@ from bridge.domain.service import LIVE, Service, ServiceState
 from bridge.engine.finishing import end_queued, report
 from bridge.store import audit, idempotency, operations, services, timeline
 from bridge.store.audit import AuditEvent
+from bridge.store.database import Transaction
 from bridge.store.idempotency import Remembered
 
 COMPARED = ("type", "image", "plan", "cpus", "memory_mb", "disk_gb", "datacenter", "hostname")
@@ -58,7 +57,7 @@ class Admitted:
 
 
 def admit(
-    conn: Connection,
+    conn: Transaction,
     command: Command,
     *,
     operation_id: str,
@@ -122,7 +121,7 @@ def forbidden_reason(action: Action, service: Service) -> str | None:
     return f"The service is {service.state.value}; {action.name} needs one that is {allowed}."
 
 
-def _replay(conn: Connection, command: Command, known: Remembered) -> Admitted:
+def _replay(conn: Transaction, command: Command, known: Remembered) -> Admitted:
     if known.fingerprint != command.fingerprint:
         raise ProblemError(
             "idempotency_key_reused",
@@ -257,7 +256,7 @@ def _first_row(command: Command, now: datetime) -> Service:
 
 
 def _record_noop(
-    conn: Connection,
+    conn: Transaction,
     command: Command,
     draft: Operation,
     service: Service,
@@ -277,7 +276,7 @@ def _record_noop(
 
 
 def _accept(
-    conn: Connection,
+    conn: Transaction,
     command: Command,
     draft: Operation,
     service: Service,
@@ -295,7 +294,7 @@ def _accept(
     return Admitted(stored, wake=(*woken, stored.id), ended=tuple(ended))
 
 
-def _accepted(conn: Connection, command: Command, operation: Operation, now: datetime) -> None:
+def _accepted(conn: Transaction, command: Command, operation: Operation, now: datetime) -> None:
     _remember(conn, command, operation.id, now)
     timeline.add(conn, operation.id, now, "accepted", {"actor": command.actor})
     audit.add(
@@ -314,13 +313,13 @@ def _accepted(conn: Connection, command: Command, operation: Operation, now: dat
     )
 
 
-def _remember(conn: Connection, command: Command, operation_id: str, now: datetime) -> None:
+def _remember(conn: Transaction, command: Command, operation_id: str, now: datetime) -> None:
     remembered = Remembered(command.fingerprint, operation_id)
     idempotency.add(conn, command.connection_id, command.path, command.idempotency_key, remembered, now)
 
 
 def _open_life(
-    conn: Connection,
+    conn: Transaction,
     params: Create,
     operation: Operation,
     service: Service,
@@ -354,7 +353,7 @@ def new_life(service: Service, params: Create, operation_id: str) -> Service:
 
 
 def _give_way(
-    conn: Connection, service: Service, pending: Sequence[Operation], now: datetime
+    conn: Transaction, service: Service, pending: Sequence[Operation], now: datetime
 ) -> tuple[list[str], list[str]]:
     """A terminate ends everything before it: what waits is canceled here, what runs is told to stop."""
     others = [operation for operation in pending if operation.action != "terminate"]

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.actions import Deadline, params_of
 from bridge.domain.operation import Cleaning, OperationState
 from bridge.domain.problems import Problem
@@ -25,6 +23,7 @@ from bridge.engine.sending import begin_cleaning, carry_out, forget_intent
 from bridge.engine.turn import Turn
 from bridge.store import credentials, operations, services, timeline
 from bridge.store.credentials import Credentials
+from bridge.store.database import Transaction
 
 ROOT = "root"
 _VOLUME_ACTIONS = frozenset({"add_volume", "resize_volume", "remove_volume"})

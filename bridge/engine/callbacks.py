@@ -7,13 +7,12 @@ over by version, unless an operation is at work on it, whose end will tell more.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.operation import Operation
 from bridge.domain.provider import Instance, InstanceReport, OperationReport, Report, UnknownReport
 from bridge.domain.service import Service, ServiceState
 from bridge.engine.context import Engine
 from bridge.store import callbacks, operations, services, timeline
+from bridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)

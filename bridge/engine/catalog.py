@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.connection import Connection
 from bridge.domain.parameters import Create, Edit, Reinstall
 from bridge.domain.problems import ProblemError
@@ -14,6 +12,7 @@ from bridge.engine.admission import Command
 from bridge.engine.context import Engine
 from bridge.store import catalog
 from bridge.store.catalog import CatalogList
+from bridge.store.database import Transaction
 
 KINDS: Mapping[str, CatalogKind] = {"plan": "plans", "image": "images", "datacenter": "datacenters"}
 """Which list each member's name is looked up in."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.actions import REGISTRY, Caller, params_of
 from bridge.domain.operation import Halt, Operation, OperationState
 from bridge.domain.problems import Problem, ProblemError
@@ -19,6 +17,7 @@ from bridge.engine.context import Engine
 from bridge.engine.dispatch import Dispatcher
 from bridge.engine.finishing import end_queued, report
 from bridge.store import operations, services, timeline
+from bridge.store.database import Transaction
 
 T = TypeVar("T")
 

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.connection import Connection, labels, reference
 from bridge.domain.ports import Clock, Ids, Rng
 from bridge.domain.provider import Provider
 from bridge.engine.notifier import Notifier
-from bridge.store.database import Database
+from bridge.store.database import Database, Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,21 +120,19 @@ class LocalDispatcher:
                     while not self._stopping:
                         self._again.discard(operation_id)
                         after = await self._safely(operation_id)
+                        # Every advance may end the operation; the one after it no longer knows whose turn it is.
+                        if after.next_id is not None:
+                            self.wake(after.next_id)
                         if operation_id not in self._again and not self._is_due(after):
                             break
             finally:
                 del self._turns[operation_id]
                 self._again.discard(operation_id)
-            self._follow_up(operation_id, after)
+            if after.wake_at is not None:
+                self.wake(operation_id, after.wake_at)
 
     def _is_due(self, after: After) -> bool:
         return after.wake_at is not None and after.wake_at <= self._engine.now()
-
-    def _follow_up(self, operation_id: str, after: After) -> None:
-        if after.wake_at is not None:
-            self.wake(operation_id, after.wake_at)
-        if after.next_id is not None:
-            self.wake(after.next_id)
 
     async def _safely(self, operation_id: str) -> After:
         """A turn that breaks is tried again later; the operation stays as its last durable point left it."""
@@ -163,7 +161,7 @@ class LocalDispatcher:
     async def _sweep_once(self) -> None:
         due = await self._engine.database.read(operations.due, self._engine.now(), 1000)
         for operation_id in due:
-            if operation_id not in self._turns and operation_id not in self._timers:
+            if operation_id not in self._turns:
                 self.wake(operation_id)
         waited_for = list(self._engine.notifier.waited_for())
         if waited_for:

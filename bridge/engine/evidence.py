@@ -6,8 +6,6 @@ Only used when the same key may not be sent again, because its deadline is over 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain import parameters as p
 from bridge.domain.actions import params_of
 from bridge.domain.problems import Problem
@@ -17,6 +15,7 @@ from bridge.engine.context import Engine
 from bridge.engine.finishing import After, fail, succeed
 from bridge.engine.turn import Turn
 from bridge.store import services
+from bridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)

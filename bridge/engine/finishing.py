@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from bridge.domain.operation import Operation, OperationState
 from bridge.domain.problems import Problem
 from bridge.domain.service import Service, ServiceState
 from bridge.store import operations, services, timeline
+from bridge.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ def report(operation: Operation) -> Mapping[str, Any]:
 
 
 def succeed(
-    conn: Connection,
+    conn: Transaction,
     operation: Operation,
     before: Service,
     after: Service,
@@ -43,7 +42,7 @@ def succeed(
 
 
 def fail(
-    conn: Connection, operation: Operation, before: Service, after: Service, problem: Problem, now: datetime
+    conn: Transaction, operation: Operation, before: Service, after: Service, problem: Problem, now: datetime
 ) -> After:
     """The operation ended without its effect; a failed create leaves a failed service."""
     done = replace(_ended(operation, OperationState.FAILED, now), error=problem.to_json())
@@ -60,14 +59,14 @@ def fail(
 
 
 def cancel(
-    conn: Connection, operation: Operation, before: Service, after: Service, problem: Problem, now: datetime
+    conn: Transaction, operation: Operation, before: Service, after: Service, problem: Problem, now: datetime
 ) -> After:
     """The operation was ended by somebody."""
     done = replace(_ended(operation, OperationState.CANCELED, now), error=problem.to_json())
     return _finish(conn, done, before, after, now, {"detail": problem.detail})
 
 
-def end_queued(conn: Connection, operation: Operation, problem: Problem, now: datetime) -> Operation:
+def end_queued(conn: Transaction, operation: Operation, problem: Problem, now: datetime) -> Operation:
     """Cancel an operation that never left the queue; nothing of the service changes."""
     token = f"cancel:{operation.id}"
     operations.claim(conn, operation.id, token)
@@ -83,7 +82,7 @@ def _ended(operation: Operation, state: OperationState, now: datetime) -> Operat
 
 
 def _finish(
-    conn: Connection,
+    conn: Transaction,
     done: Operation,
     before: Service,
     after: Service,

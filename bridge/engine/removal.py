@@ -7,8 +7,6 @@ Every step is decided by looking, so that it does not matter how far an earlier 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.actions import REGISTRY, params_of
 from bridge.domain.operation import OperationState
 from bridge.domain.problems import Problem
@@ -28,6 +26,7 @@ from bridge.engine.finishing import After, cancel, fail, succeed
 from bridge.engine.sending import learn_machine, transmit
 from bridge.engine.turn import Turn, deadline, write_intent
 from bridge.store import credentials, operations, services, timeline
+from bridge.store.database import Transaction
 
 _PATIENCE = 10
 """How many looks a deletion that somebody else began may take before it is asked for again."""

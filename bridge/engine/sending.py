@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.actions import Deadline
 from bridge.domain.operation import Cleaning, Operation, OperationState
 from bridge.domain.problems import Problem
@@ -16,6 +14,7 @@ from bridge.engine.evidence import investigate
 from bridge.engine.finishing import After, fail
 from bridge.engine.turn import Turn, start_cleaning
 from bridge.store import callbacks, operations, services, timeline
+from bridge.store.database import Transaction
 
 
 async def send(engine: Engine, turn: Turn) -> After:

@@ -7,8 +7,6 @@ table what may have left the house (rules "fence", "intent" and "order in the ta
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection as Transaction
-
 from bridge.domain.actions import REGISTRY, Action, Context, Deadline, params_of
 from bridge.domain.connection import Connection
 from bridge.domain.operation import Baseline, Cleaning, Halt, Intent, Operation, OperationState
@@ -19,6 +17,7 @@ from bridge.engine.admission import forbidden_reason, new_life
 from bridge.engine.context import Engine
 from bridge.engine.finishing import After, cancel, fail, succeed
 from bridge.store import callbacks, operations, services, timeline
+from bridge.store.database import Transaction
 
 BEHIND = timedelta(minutes=1)
 """How soon the sweep looks again at an operation that waits for an earlier one (whose end wakes it anyway)."""

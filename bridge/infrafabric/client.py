@@ -1,319 +1,239 @@
-"""The InfraFabric client: one connection's `Provider`, with retries, validation and the error family of the domain."""
+"""The provider, spoken to over InfraFabric's API: commands and questions in the bridge's words, answers translated."""
 
-import email.utils
-import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
-import structlog
-from pydantic import BaseModel, ValidationError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
-from yarl import URL
+from pydantic import BaseModel, JsonValue
 
 from bridge.domain import provider as p
 from bridge.domain.connection import Connection
 from bridge.domain.ports import Clock, Rng
-from bridge.infrafabric import models
-from bridge.infrafabric.requests import WireRequest, of_command
+from bridge.infrafabric import answers, models, requests
+from bridge.infrafabric.exchange import CallObserver, Exchange
+from bridge.infrafabric.requests import WireRequest
 from bridge.infrafabric.resilience import Gate
-from bridge.infrafabric.transport import RawAnswer, Transport
+from bridge.infrafabric.settings import ClientSettings
+from bridge.infrafabric.transport import Reply, Transport
 
-M = TypeVar("M", bound=BaseModel)
-Observer = Callable[[str, str, int | str, float], None]
-"""Told of every request: method, route template, status or kind of error, seconds."""
+__all__ = ["ClientSettings", "InfraFabricClient"]
 
-_PAGE = 200
-_MOST_PAGES = 1000
-_BUSY = frozenset({"instance_busy"})
-_IN_FLIGHT = "idempotency_key_in_flight"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
-    """Numbers of the client; times in seconds."""
-
-    attempts: int = 3
-    backoff_base: float = 0.2
-    backoff_cap: float = 5
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class InfraFabricClient:
-    """Speaks for one connection."""
+    """`bridge.domain.provider.Provider` for one connection. Everything it raises is a `ProviderError`."""
 
     def __init__(
         self,
         connection: Connection,
-        transport: Transport,
-        gate: Gate,
+        *,
         clock: Clock,
         rng: Rng,
         settings: ClientSettings,
-        observer: Observer,
+        gate: Gate,
+        transport: Transport,
+        observer: CallObserver | None = None,
     ) -> None:
-        self._base = URL(connection.infrafabric_api_url.rstrip("/"))
-        self._authorization = f"Bearer {connection.infrafabric_api_key}"
-        self._transport, self._gate, self._clock, self._rng = transport, gate, clock, rng
-        self._settings, self._observer = settings, observer
-
-    # ---- the port ---------------------------------------------------------------------------------------------------
+        self._exchange = Exchange(connection, clock, rng, settings, gate, transport, observer)
 
     async def execute(self, command: p.Command, key: str) -> p.Accepted:
-        """See `Provider.execute`."""
-        answer = await self._call(of_command(command), key)
-        found = _valid(models.Mutation, answer)
-        deleted = isinstance(command, p.DeleteInstance) and found.instance is not None
-        if found.operation is None and not deleted:
-            raise p.NoAnswer(f"InfraFabric answered {answer.status} without an operation")
-        return p.Accepted(
-            None if found.operation is None else found.operation.to_domain(),
-            None if found.instance is None else found.instance.to_domain(),
-            None if found.volume is None else found.volume.to_domain(),
-        )
+        """Send one mutating request under idempotency key `key`."""
+        request = requests.of_command(command)
+        try:
+            reply = await self._exchange.command(request, key)
+        except p.Refused as refusal:
+            raise self._without_key(refusal) from refusal
+        with _readable(request):
+            return _accepted(command, models.read(models.Mutation, answers.json_of(reply.body)))
 
     async def operation(self, operation_id: str) -> p.ProviderOperation | None:
-        """See `Provider.operation`."""
-        found = await self._read(f"/operations/{operation_id}", "/operations/{id}", models.Operation)
-        return None if found is None else found.to_domain()
+        """The operation, or None if InfraFabric does not know it."""
+        request = requests.operation(operation_id)
+        found = await self._find(request, models.Operation)
+        return None if found is None else _same(request, operation_id, found.id, found.to_domain())
 
     async def instance(self, instance_id: str) -> p.Instance | None:
-        """See `Provider.instance`."""
-        found = await self._read(f"/instances/{instance_id}", "/instances/{id}", models.Instance)
-        return None if found is None else found.to_domain()
+        """The machine, also a deleted one; None if InfraFabric does not know it."""
+        request = requests.instance(instance_id)
+        found = await self._find(request, models.Instance)
+        return None if found is None else _same(request, instance_id, found.id, found.to_domain())
 
     async def instances_by_reference(self, reference: str) -> tuple[p.Instance, ...]:
-        """See `Provider.instances_by_reference`."""
-        found = await self._list("/instances", models.Instance, {"reference": reference})
-        return tuple(item.to_domain() for item in found if item.reference == reference)
+        """All machines under that reference that are not deleted."""
+        found = await self._list(
+            "/instances",
+            {"reference": reference},
+            # Whatever the filter let through: a machine under another name is not ours.
+            lambda item: item.get("reference") == reference and item.get("status") != "deleted",
+            models.Instance,
+        )
+        return tuple(machine.to_domain() for machine in found)
 
     async def volumes(
         self, *, instance_id: str | None = None, label: str | None = None
     ) -> tuple[p.Volume, ...]:
-        """See `Provider.volumes`."""
-        given = {"instance_id": instance_id, "label": label}
-        query = {name: value for name, value in given.items() if value is not None}
-        return tuple(item.to_domain() for item in await self._list("/volumes", models.Volume, query))
+        """All volumes of a machine, or with label `key:value`."""
+        query = {"instance_id": instance_id, "label": label}
+        found = await self._list(
+            "/volumes",
+            {name: value for name, value in query.items() if value is not None},
+            lambda item: _carries(item, instance_id, label),
+            models.Volume,
+        )
+        return tuple(volume.to_domain() for volume in found)
 
     async def usage(
         self, instance_id: str, start: datetime | None, end: datetime | None
     ) -> Mapping[str, Any]:
-        """See `Provider.usage`."""
-        given = {"from": start, "to": end}
-        query = {
-            name: models.moment(value.astimezone(UTC)) for name, value in given.items() if value is not None
-        }
-        path = f"/instances/{instance_id}/usage"
-        answer = await self._call(WireRequest("GET", path, "/instances/{id}/usage", query=query), None)
-        return _valid(models.Usage, answer).model_dump(mode="json")
+        """Metering of the machine as InfraFabric gives it."""
+        span = {"from": start, "to": end}
+        request = requests.usage(
+            instance_id, {name: models.moment(at) for name, at in span.items() if at is not None}
+        )
+        reply = await self._ask(request)
+        with _readable(request):
+            found = models.read(models.Usage, answers.json_of(reply.body))
+        return _same(request, instance_id, found.instance_id, found.model_dump(mode="json"))
 
     async def catalog(self, kind: p.CatalogKind) -> tuple[Mapping[str, Any], ...]:
-        """See `Provider.catalog`."""
-        return tuple(
-            item.model_dump(mode="json") for item in await self._list(f"/{kind}", models.CatalogItem, {})
-        )
+        """All items of a catalogue list."""
+        found = await self._list(f"/{kind}", {}, lambda item: True, models.CatalogItem)
+        return tuple(item.model_dump(mode="json") for item in found)
 
-    # ---- reading ----------------------------------------------------------------------------------------------------
+    # ---- asking -----------------------------------------------------------------------------------------------------
 
-    async def _read(self, path: str, route: str, model: type[M]) -> M | None:
+    async def _ask(self, request: WireRequest) -> Reply:
         try:
-            answer = await self._call(WireRequest("GET", path, route), None)
+            return await self._exchange.ask(request)
         except p.Refused as refusal:
-            if refusal.status == 404:
-                return None
-            raise
-        return _valid(model, answer)
+            raise self._without_key(refusal) from refusal
 
-    async def _list(self, path: str, model: type[M], query: dict[str, str]) -> list[M]:
-        found: list[M] = []
-        cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            asked = query | {"limit": str(_PAGE)} | ({"cursor": cursor} if cursor else {})
-            page = _valid(models.Listing, await self._call(WireRequest("GET", path, path, query=asked), None))
-            found.extend(_each(model, page.items))
-            if page.next_cursor is None or page.next_cursor == cursor:
-                break
-            cursor = page.next_cursor
+    async def _find(self, request: WireRequest, model: type[_Model]) -> _Model | None:
+        """One object, or None if InfraFabric itself, and not something on the way, says that it has none."""
+        try:
+            reply = await self._ask(request)
+        except p.Refused as refusal:
+            if refusal.status != 404:
+                raise
+            if refusal.code == "http_404":
+                raise answers.unreadable(str(request), "a 404 that is not InfraFabric's") from refusal
+            return None
+        with _readable(request):
+            return models.read(model, answers.json_of(reply.body))
+
+    async def _list(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        wanted: Callable[[Mapping[str, JsonValue]], bool],
+        model: type[_Model],
+    ) -> list[_Model]:
+        """The wanted items of all pages."""
+        found: list[_Model] = []
+        async for request, page in self._pages(path, query):
+            with _readable(request):
+                found += [models.read(model, item) for item in page.items if wanted(item)]
         return found
 
-    # ---- one call, with its repetitions -----------------------------------------------------------------------------
+    async def _pages(
+        self, path: str, query: Mapping[str, str]
+    ) -> AsyncIterator[tuple[WireRequest, models.Page]]:
+        settings = self._exchange.settings
+        seen: set[str] = set()
+        cursor: dict[str, str] = {}
+        for _ in range(settings.max_pages):
+            request = requests.listing(path, {**query, "limit": str(settings.page_size), **cursor})
+            reply = await self._ask(request)
+            with _readable(request):
+                page = models.read(models.Page, answers.json_of(reply.body))
+            yield request, page
+            if page.next_cursor is None:
+                return
+            if page.next_cursor in seen:
+                raise answers.unreadable(str(request), "its cursor runs in a circle")
+            seen.add(page.next_cursor)
+            cursor = {"cursor": page.next_cursor}
+        raise answers.unreadable(path, f"the list has more than {settings.max_pages} pages")
 
-    async def _call(self, request: WireRequest, key: str | None) -> RawAnswer:
-        """The answer, after at most `attempts` sends.
-
-        An unseen effect stays unseen: when one send was silent and a later one was surely not taken, the whole call
-        counts as silence.
-        """
-        attempts = _Attempts(self._gate, self._rng, self._settings)
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._settings.attempts),
-            retry=retry_if_exception(attempts.may_repeat),
-            wait=attempts.wait,
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-        try:
-            answer: RawAnswer = await retrying(self._once, request, key, attempts)
-        except (p.TryLater, p.NotSent) as error:
-            if attempts.silent and key is not None:
-                raise p.NoAnswer(error.detail, retry_after=error.retry_after) from error
-            raise
-        return answer
-
-    async def _once(self, request: WireRequest, key: str | None, attempts: "_Attempts") -> RawAnswer:
-        async with self._gate.call() as probe:
-            begun = self._clock.monotonic()
-            outcome: int | str = "no_answer"
-            try:
-                answer = await self._transport.send(
-                    request.method, self._url(request), self._headers(request, key), _bytes(request)
-                )
-                outcome = answer.status
-            except p.NoAnswer:
-                attempts.silent = True
-                self._gate.breaker.failed(probe=probe)
-                raise
-            except p.NotSent:
-                outcome = "not_sent"
-                self._gate.breaker.failed(probe=probe)
-                raise
-            finally:
-                self._observer(request.method, request.route, outcome, self._clock.monotonic() - begun)
-            return self._judge(answer, probe, attempts)
-
-    def _judge(self, answer: RawAnswer, probe: bool, attempts: "_Attempts") -> RawAnswer:
-        if answer.status >= 500 and answer.status != 507:
-            self._gate.breaker.failed(probe=probe)
-            attempts.silent = True
-        else:
-            self._gate.breaker.succeeded()
-        if 200 <= answer.status < 300:
-            self._gate.budget.refill()
-            return answer
-        error = _error(answer, self._clock.now())
-        if isinstance(error, p.NoAnswer):
-            attempts.silent = True
-        raise error
-
-    def _url(self, request: WireRequest) -> URL:
-        path = self._base.path.rstrip("/") + request.path
-        return self._base.with_path(path).with_query(request.query)
-
-    def _headers(self, request: WireRequest, key: str | None) -> dict[str, str]:
-        headers = {
-            "Authorization": self._authorization,
-            "Accept": "application/json",
-            "User-Agent": "infrafabric-bridge",
-        }
-        request_id = structlog.contextvars.get_contextvars().get("operation_id")
-        if isinstance(request_id, str):
-            headers["X-Request-Id"] = request_id
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
-        return headers
-
-
-class _Attempts:
-    """What one call learned so far, and its patience."""
-
-    def __init__(self, gate: Gate, rng: Rng, settings: ClientSettings) -> None:
-        self.silent = False
-        self._gate, self._rng, self._settings = gate, rng, settings
-
-    def may_repeat(self, error: BaseException) -> bool:
-        """Whether it is worth asking again at once: it can pass, the wait is short, and the budget pays for it."""
-        if not isinstance(error, p.NoAnswer | p.TryLater):
-            return False
-        if error.retry_after is not None and error.retry_after.total_seconds() > self._settings.backoff_cap:
-            return False
-        if self._gate.breaker.state != "closed":
-            return False
-        cost = self._gate.settings.retry_cost
-        return self._gate.budget.take(
-            self._gate.settings.throttle_cost if isinstance(error, p.TryLater) else cost
+    def _without_key(self, refusal: p.Refused) -> p.Refused:
+        """A refusal may quote the request; the account's key must not get into stored texts that way."""
+        key = self._exchange.connection.infrafabric_api_key
+        if not key or key not in refusal.detail:
+            return refusal
+        return p.Refused(
+            refusal.detail.replace(key, "***"),
+            status=refusal.status,
+            code=refusal.code,
+            errors=refusal.errors,
+            instance_id=refusal.instance_id,
         )
 
-    def wait(self, state: RetryCallState) -> float:
-        """Full jitter; what InfraFabric asks for outranks it."""
-        error = None if state.outcome is None else state.outcome.exception()
-        asked = error.retry_after if isinstance(error, p.ProviderError) else None
-        if asked is not None:
-            return asked.total_seconds()
-        grown: float = self._settings.backoff_base * 2 ** (state.attempt_number - 1)
-        span = min(grown, self._settings.backoff_cap)
-        return self._rng.random() * span
+
+@contextmanager
+def _readable(request: WireRequest) -> Iterator[None]:
+    """Turn what cannot be used into `NoAnswer`."""
+    try:
+        yield
+    except (answers.Unreadable, models.Senseless) as error:
+        raise answers.unreadable(str(request), str(error)) from error
 
 
-def _bytes(request: WireRequest) -> bytes | None:
-    if request.body is None:
-        return None
-    return json.dumps(request.body, sort_keys=True, separators=(",", ":")).encode()
+_Found = TypeVar("_Found")
 
 
-# ---- what an answer means -------------------------------------------------------------------------------------------
+def _same(request: WireRequest, asked: str, answered: str, found: _Found) -> _Found:
+    if asked != answered:
+        raise answers.unreadable(str(request), "it is about another object")
+    return found
 
 
-def _error(answer: RawAnswer, now: datetime) -> p.ProviderError:
-    problem = models.Problem.read(_json_or_none(answer.body))
-    detail = problem.detail or problem.title or f"InfraFabric answered {answer.status}"
-    again = retry_after(answer.headers.get("retry-after"), now)
-    status = answer.status
-    if problem.code == _IN_FLIGHT or (status >= 500 and status != 507):
-        return p.NoAnswer(f"{status}: {detail}", retry_after=again)
-    if status in (408, 429) or (status == 409 and problem.code in _BUSY):
-        return p.TryLater(f"{status}: {detail}", retry_after=again)
-    return p.Refused(
-        detail,
-        status=status,
-        code=problem.code or "unknown",
-        errors=problem.errors,
-        instance_id=problem.instance_id,
+def _carries(item: Mapping[str, JsonValue], instance_id: str | None, label: str | None) -> bool:
+    if instance_id is not None and item.get("instance_id") != instance_id:
+        return False
+    if label is None:
+        return True
+    name, _, value = label.partition(":")
+    labels = item.get("labels")
+    return isinstance(labels, dict) and labels.get(name) == value
+
+
+def _accepted(command: p.Command, answer: models.Mutation) -> p.Accepted:
+    """The answer as the engine knows it, if it is about what was asked.
+
+    Raises:
+        Senseless: it is not.
+    """
+    operation = None if answer.operation is None else answer.operation.to_domain()
+    if operation is None and not _nothing_to_do(command, answer):
+        raise models.Senseless("names no operation")
+    _expect_same_machine(command, operation, answer.instance)
+    return p.Accepted(
+        # Passwords are only ever taken from GET /operations/{id}.
+        operation=None if operation is None else replace(operation, root_password=None),
+        instance=None if answer.instance is None else answer.instance.to_domain(),
+        volume=None if answer.volume is None else answer.volume.to_domain(),
     )
 
 
-_SECONDS = re.compile(r"^[0-9]{1,9}$")
+def _nothing_to_do(command: p.Command, answer: models.Mutation) -> bool:
+    if isinstance(command, p.DeleteInstance):
+        return answer.instance is not None
+    return isinstance(command, p.DeleteVolume) and answer.volume is not None
 
 
-def retry_after(header: str | None, now: datetime) -> timedelta | None:
-    """`Retry-After` as a duration, from seconds or a date; malformed ones are ignored (requirement D7)."""
-    if header is None:
-        return None
-    text = header.strip()
-    if _SECONDS.match(text):
-        return timedelta(seconds=int(text))
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return max(aware - now, timedelta())
-
-
-def _json_or_none(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _valid(model: type[M], answer: RawAnswer) -> M:
-    """The answer as the model; one that does not fit may hide an effect."""
-    try:
-        return model.model_validate_json(answer.body)
-    except ValidationError as error:
-        what = (
-            f"InfraFabric's {answer.status} answer does not fit the contract ({error.error_count()} errors)"
-        )
-        raise p.NoAnswer(what) from error
-
-
-def _each(model: type[M], items: list[dict[str, Any]]) -> list[M]:
-    try:
-        return [model.model_validate(item) for item in items]
-    except ValidationError as error:
-        raise p.NoAnswer(
-            f"InfraFabric's list does not fit the contract ({error.error_count()} errors)"
-        ) from error
+def _expect_same_machine(
+    command: p.Command, operation: p.ProviderOperation | None, instance: models.Instance | None
+) -> None:
+    named = {None if operation is None else operation.instance_id, None if instance is None else instance.id}
+    named -= {None}
+    if isinstance(command, p.CreateInstance):
+        fits = len(named) == 1 and (instance is None or instance.reference == command.reference)
+    elif isinstance(command, p.ResizeVolume | p.DetachVolume | p.DeleteVolume):
+        fits = True
+    else:
+        fits = named <= {command.instance_id}
+    if not fits:
+        raise models.Senseless("is about another machine")

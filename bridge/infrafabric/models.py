@@ -1,32 +1,72 @@
 """InfraFabric's objects as they come over the wire, and what they mean to the bridge.
 
-Answers are validated; members we do not know are ignored, so that InfraFabric may add some.
+Answers are validated, because the provider is not trusted more than anybody else (F9); members we do not know are
+ignored, so that InfraFabric may add some; an explicit null is the same as a member left out.
 """
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from bridge.domain import provider as domain
 
-
-def _empty_if_null(value: Any) -> Any:
-    return [] if value is None else value
-
-
-Id = Annotated[str, Field(min_length=1, max_length=128)]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:~-]{0,127}$")]
+Name = Annotated[str, Field(max_length=128)]
 Text = Annotated[str, Field(max_length=4096)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Version = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Labels = Annotated[dict[Name, Annotated[str, Field(max_length=1024)]], Field(default_factory=dict)]
+
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Senseless(ValueError):
+    """The data does not fit what InfraFabric documents."""
 
 
 class _Wire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def read(model: type[_Model], value: Any) -> _Model:
+    """Validate a JSON value.
+
+    Raises:
+        Senseless: it does not fit; the text names members, never their values.
+    """
+    try:
+        return model.model_validate(_tidy(value))
+    except ValidationError as error:
+        where = ", ".join(".".join(map(str, item["loc"])) or "all of it" for item in error.errors()[:3])
+        raise Senseless(f"does not fit at: {where[:200]}") from error
+
+
+def _tidy(value: Any) -> Any:
+    """Without nulls, and surely without characters that databases or encoders refuse."""
+    if isinstance(value, dict):
+        return {_tidy(name): _tidy(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [_tidy(item) for item in value]
+    if isinstance(value, str) and not _storable(value):
+        raise Senseless("contains a NUL character or half a surrogate pair")
+    return value
+
+
+def _storable(text: str) -> bool:
+    return _UNSTORABLE.search(text) is None
+
+
 class Failure(_Wire):
     """Why an operation failed."""
 
-    code: Annotated[str, Field(max_length=128)] = "failed"
+    code: Name = "failed"
     message: Text = ""
     retryable: bool = False
 
@@ -45,9 +85,9 @@ class Operation(_Wire):
 
     def to_domain(self) -> domain.ProviderOperation:
         """As the engine knows it."""
-        error = self.error
-        if self.status == "failed" and error is None:
-            error = Failure()
+        failure = self.error
+        if self.status == "failed" and failure is None:
+            failure = Failure()
         password = (self.result or {}).get("root_password")
         return domain.ProviderOperation(
             id=self.id,
@@ -56,9 +96,7 @@ class Operation(_Wire):
             progress=self.progress,
             instance_id=self.instance_id,
             resource_id=self.resource_id,
-            error=None
-            if error is None
-            else domain.ProviderFailure(error.code, error.message, error.retryable),
+            error=None if failure is None else domain.ProviderFailure(**failure.model_dump()),
             root_password=password if isinstance(password, str) and password else None,
         )
 
@@ -68,9 +106,13 @@ class Address(_Wire):
 
     id: Id
     family: Literal["ipv4", "ipv6"]
-    address: Annotated[str, Field(max_length=64)]
+    address: Annotated[str, Field(pattern=r"^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$")]
     primary: bool = False
     reverse_dns: Annotated[str, Field(max_length=253)] | None = None
+
+    def to_domain(self) -> domain.Address:
+        """As the engine knows it."""
+        return domain.Address(**self.model_dump())
 
 
 class Rule(_Wire):
@@ -80,63 +122,51 @@ class Rule(_Wire):
     action: Literal["accept", "drop"]
     protocol: Literal["tcp", "udp", "icmp", "any"]
     ports: Annotated[str, Field(max_length=16)] | None = None
-    cidrs: Annotated[tuple[str, ...], BeforeValidator(_empty_if_null)] = ()
-    comment: Annotated[str, Field(max_length=1024), BeforeValidator(lambda v: "" if v is None else v)] = ""
+    cidrs: tuple[Annotated[str, Field(max_length=64)], ...] = ()
+    comment: Annotated[str, Field(max_length=1024)] = ""
+
+    def to_domain(self) -> domain.FirewallRule:
+        """As the engine knows it."""
+        return domain.FirewallRule(**self.model_dump())
 
 
 class Firewall(_Wire):
     """The rules of a machine."""
 
-    rules: Annotated[tuple[Rule, ...], BeforeValidator(_empty_if_null)] = ()
-    version: int = 0
+    rules: tuple[Rule, ...] = ()
+    version: Version = 0
 
 
 class Instance(_Wire):
     """`ins_…`."""
 
     id: Id
-    reference: Annotated[str, Field(max_length=255), BeforeValidator(lambda v: "" if v is None else v)] = ""
+    reference: Annotated[str, Field(max_length=255)] = ""
     type: Literal["vps", "container"]
     hostname: Annotated[str, Field(max_length=253)]
-    datacenter: Annotated[str, Field(max_length=128)]
-    plan: Annotated[str, Field(max_length=128)] | None = None
-    cpus: int
-    memory_mb: int
-    disk_gb: int
-    image: Annotated[str, Field(max_length=128)]
+    datacenter: Name
+    plan: Name | None = None
+    cpus: Count
+    memory_mb: Count
+    disk_gb: Count
+    image: Name
     status: domain.InstanceStatus
-    addresses: Annotated[tuple[Address, ...], BeforeValidator(_empty_if_null)] = ()
-    volumes: Annotated[tuple[Id, ...], BeforeValidator(_empty_if_null)] = ()
-    firewall: Annotated[Firewall, BeforeValidator(lambda v: {} if v is None else v)] = Firewall()
+    addresses: tuple[Address, ...] = ()
+    volumes: tuple[Id, ...] = ()
+    firewall: Firewall = Firewall()
     expires_at: AwareDatetime | None = None
-    labels: Annotated[dict[str, str], BeforeValidator(lambda v: {} if v is None else v)] = Field(
-        default_factory=dict
-    )
-    version: Annotated[int, Field(ge=0)]
+    labels: Labels
+    version: Version
     created_at: AwareDatetime
 
     def to_domain(self) -> domain.Instance:
         """As the engine knows it."""
+        same = self.model_dump(exclude={"addresses", "firewall"})
         return domain.Instance(
-            id=self.id,
-            reference=self.reference,
-            type=self.type,
-            hostname=self.hostname,
-            datacenter=self.datacenter,
-            plan=self.plan,
-            cpus=self.cpus,
-            memory_mb=self.memory_mb,
-            disk_gb=self.disk_gb,
-            image=self.image,
-            status=self.status,
-            addresses=tuple(domain.Address(**a.model_dump()) for a in self.addresses),
-            volumes=self.volumes,
-            firewall_rules=tuple(domain.FirewallRule(**rule.model_dump()) for rule in self.firewall.rules),
+            **same,
+            addresses=tuple(address.to_domain() for address in self.addresses),
+            firewall_rules=tuple(rule.to_domain() for rule in self.firewall.rules),
             firewall_version=self.firewall.version,
-            expires_at=self.expires_at,
-            labels=self.labels,
-            version=self.version,
-            created_at=self.created_at,
         )
 
 
@@ -145,13 +175,11 @@ class Volume(_Wire):
 
     id: Id
     name: Annotated[str, Field(max_length=255)]
-    size_gb: int
-    datacenter: Annotated[str, Field(max_length=128)]
+    size_gb: Count
+    datacenter: Name
     instance_id: Id | None = None
     status: Literal["creating", "available", "attached", "deleting", "deleted", "error"]
-    labels: Annotated[dict[str, str], BeforeValidator(lambda v: {} if v is None else v)] = Field(
-        default_factory=dict
-    )
+    labels: Labels
 
     def to_domain(self) -> domain.Volume:
         """As the engine knows it."""
@@ -159,18 +187,18 @@ class Volume(_Wire):
 
 
 class Mutation(_Wire):
-    """The answer to a mutating request. Without an operation it is only good for a machine that is deleted already."""
+    """The answer to a mutating request. No operation: there was nothing to do, as in deleting what is deleted."""
 
     operation: Operation | None = None
     instance: Instance | None = None
     volume: Volume | None = None
 
 
-class Listing(_Wire):
-    """One page of a list."""
+class Page(_Wire):
+    """One page of a list; its items are validated by whoever knows what they are."""
 
     items: list[dict[str, JsonValue]]
-    next_cursor: Annotated[str, Field(max_length=4096)] | None = None
+    next_cursor: Text | None = None
 
 
 class CatalogItem(BaseModel):
@@ -178,8 +206,8 @@ class CatalogItem(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    id: Id
-    name: Annotated[str, Field(max_length=255), BeforeValidator(lambda v: "" if v is None else v)] = ""
+    id: Name
+    name: Annotated[str, Field(max_length=255)] = ""
 
 
 class Usage(BaseModel):
@@ -203,26 +231,33 @@ class Problem(_Wire):
     @classmethod
     def read(cls, body: Any) -> "Problem":
         """What can be used of any JSON value."""
-        if not isinstance(body, dict):
+        if not isinstance(body, Mapping):
             return cls()
-        texts = {
-            name: str(body[name])[:500]
-            for name in ("code", "title", "detail", "instance_id")
-            if isinstance(body.get(name), str)
-        }
-        return cls.model_validate(texts | {"errors": _errors(body.get("errors"))})
+        said = {name: _line(body.get(name), limit) for name, limit in _PROBLEM_TEXTS.items()}
+        return cls(**{name: text for name, text in said.items() if text}, errors=_errors(body.get("errors")))
+
+
+_PROBLEM_TEXTS = {"code": 64, "title": 200, "detail": 500, "instance_id": 128}
+
+
+def _line(value: Any, limit: int) -> str:
+    """A text for people and logs: one line, bounded, nothing but characters that can be shown."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(character if character.isprintable() else " " for character in value[:limit]).strip()
 
 
 def _errors(value: Any) -> dict[str, dict[str, str]]:
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         return {}
     return {
-        str(name)[:100]: {str(rule)[:50]: str(message)[:300] for rule, message in rules.items()}
-        for name, rules in value.items()
-        if isinstance(rules, dict)
+        _line(name, 100): {_line(rule, 50): _line(message, 300) for rule, message in list(rules.items())[:10]}
+        for name, rules in list(value.items())[:50]
+        if isinstance(rules, Mapping)
     }
 
 
 def moment(value: datetime) -> str:
-    """RFC 3339 with Z, as InfraFabric writes it."""
-    return value.isoformat().replace("+00:00", "Z")
+    """RFC 3339 with Z; a time without a zone is taken as UTC."""
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")

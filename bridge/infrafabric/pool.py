@@ -1,14 +1,26 @@
-"""The clients of all connections, made when first needed and made anew when settings change."""
+"""The clients of all connections: one per version of the settings, one gate per connection."""
+
+from dataclasses import dataclass
 
 from bridge.domain.connection import Connection
 from bridge.domain.ports import Clock, Rng
-from bridge.infrafabric.client import ClientSettings, InfraFabricClient, Observer
-from bridge.infrafabric.resilience import Gate, GateSettings
+from bridge.infrafabric.client import InfraFabricClient
+from bridge.infrafabric.exchange import CallObserver
+from bridge.infrafabric.resilience import Gate
+from bridge.infrafabric.settings import ClientSettings, GateSettings
 from bridge.infrafabric.transport import Transport
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    version: int
+    url: str
+    gate: Gate
+    client: InfraFabricClient
+
+
 class ProviderPool:
-    """`Providers` of the engine."""
+    """`Providers` of the engine. `observer` is told of every send."""
 
     def __init__(
         self,
@@ -16,48 +28,60 @@ class ProviderPool:
         clock: Clock,
         rng: Rng,
         *,
-        client: ClientSettings,
-        gate: GateSettings,
-        observer: Observer,
+        client: ClientSettings | None = None,
+        gate: GateSettings | None = None,
+        observer: CallObserver | None = None,
     ) -> None:
         self._transport, self._clock, self._rng = transport, clock, rng
-        self._client_settings, self._gate_settings, self._observer = client, gate, observer
-        self._clients: dict[str, tuple[int, InfraFabricClient]] = {}
-        self._gates: dict[str, tuple[tuple[str, int, int], Gate]] = {}
+        self._client_settings, self._gate_settings = client or ClientSettings(), gate or GateSettings()
+        self._observer = observer
+        self._entries: dict[str, _Entry] = {}
 
     def get(self, connection: Connection) -> InfraFabricClient:
-        """The client for these settings."""
-        known = self._clients.get(connection.id)
-        if known is not None and known[0] == connection.version:
-            return known[1]
+        """The client for these settings, made when they are new.
+
+        The gate survives a change, so that a rate limit cannot be outrun by saving the settings again; only another
+        address starts with a fresh one.
+        """
+        entry = self._entries.get(connection.id)
+        if entry is not None and entry.version == connection.version:
+            return entry.client
+        gate = self._gate(connection, entry)
         client = InfraFabricClient(
             connection,
-            self._transport,
-            self._gate(connection),
-            self._clock,
-            self._rng,
-            self._client_settings,
-            self._observer,
+            clock=self._clock,
+            rng=self._rng,
+            settings=self._client_settings,
+            gate=gate,
+            transport=self._transport,
+            observer=self._observer,
         )
-        self._clients[connection.id] = (connection.version, client)
+        if entry is None or entry.version < connection.version:
+            self._entries[connection.id] = _Entry(
+                connection.version, connection.infrafabric_api_url, gate, client
+            )
         return client
 
     def gates(self) -> dict[str, Gate]:
         """The gate of every connection used so far, for metrics."""
-        return {connection_id: gate for connection_id, (_, gate) in self._gates.items()}
+        return {connection_id: entry.gate for connection_id, entry in self._entries.items()}
 
-    def _gate(self, connection: Connection) -> Gate:
-        """Kept while address and limits stay, so that changing a secret does not forget an outage."""
-        shape = (connection.infrafabric_api_url, connection.rate_limit_per_minute, connection.max_concurrency)
-        known = self._gates.get(connection.id)
-        if known is not None and known[0] == shape:
-            return known[1]
-        gate = Gate(
-            self._gate_settings,
-            self._clock,
-            self._rng,
-            rate_limit_per_minute=connection.rate_limit_per_minute,
-            max_concurrency=connection.max_concurrency,
-        )
-        self._gates[connection.id] = (shape, gate)
-        return gate
+    def _gate(self, connection: Connection, entry: _Entry | None) -> Gate:
+        if entry is None or entry.url != connection.infrafabric_api_url:
+            return Gate(
+                self._gate_settings,
+                self._clock,
+                self._rng,
+                rate_limit_per_minute=connection.rate_limit_per_minute,
+                max_concurrency=connection.max_concurrency,
+            )
+        if entry.version < connection.version:
+            entry.gate.resize(
+                rate_limit_per_minute=connection.rate_limit_per_minute,
+                max_concurrency=connection.max_concurrency,
+            )
+        return entry.gate
+
+    async def close(self) -> None:
+        """Close all network connections; requests under way end with `NoAnswer`."""
+        await self._transport.close()

@@ -1,130 +1,31 @@
-"""Being a considerate caller: rate, concurrency, retry budget and circuit breaker of one connection (design §8).
+"""The gate in front of one connection's InfraFabric account: everything on its way there passes through it.
 
-When InfraFabric is down, the breaker keeps all but a few probes from leaving, and the budget keeps retries from
-multiplying what is asked. Durations are measured on the monotonic clock of the Clock port.
+It bundles the circuit breaker, the concurrency limit, the rate limit and the retry budget, so that all clients of a
+connection share them, also across changes of the connection's settings.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 from bridge.domain.ports import Clock, Rng
-from bridge.domain.provider import NotSent
+from bridge.infrafabric.breaker import BreakerOpen, CircuitBreaker, Permit
+from bridge.infrafabric.limits import Overloaded, RateLimiter, RetryBudget, Slots
+from bridge.infrafabric.settings import GateSettings
+
+__all__ = ["Gate", "GateClosed", "GateSettings"]
 
 
-@dataclass(frozen=True, slots=True)
-class GateSettings:
-    """Numbers of a gate; times in seconds."""
+class GateClosed(Exception):
+    """The request may not leave now; it surely was not sent."""
 
-    budget: int = 500
-    retry_cost: int = 14
-    throttle_cost: int = 5
-    breaker_failures: int = 5
-    breaker_first: float = 5
-    breaker_max: float = 30
-
-
-class Breaker:
-    """Opens after failures in a row (silence and 5xx, not 4xx); half open it admits one probe at a time."""
-
-    def __init__(self, settings: GateSettings, clock: Clock, rng: Rng) -> None:
-        self._settings, self._clock, self._rng = settings, clock, rng
-        self._failures = 0
-        self._open_until: float | None = None
-        self._pause = settings.breaker_first
-        self._probing = False
-
-    @property
-    def state(self) -> str:
-        """`closed`, `open` or `half_open`."""
-        if self._open_until is None:
-            return "closed"
-        return "open" if self._clock.monotonic() < self._open_until else "half_open"
-
-    def admit(self) -> bool:
-        """Let a call through, and say whether it is a probe.
-
-        Raises:
-            NotSent: the breaker is open; `retry_after` says for how long, jittered so that not everybody comes at once.
-        """
-        state = self.state
-        if state == "closed":
-            return False
-        if state == "half_open" and not self._probing:
-            self._probing = True
-            return True
-        left = max((self._open_until or 0) - self._clock.monotonic(), 1.0)
-        pause = timedelta(seconds=left * (1 + self._rng.random()))
-        raise NotSent("InfraFabric is failing; requests are held back for a moment", retry_after=pause)
-
-    def succeeded(self) -> None:
-        """An answer came; whatever it said, InfraFabric is there."""
-        self._failures, self._open_until, self._probing = 0, None, False
-        self._pause = self._settings.breaker_first
-
-    def failed(self, *, probe: bool) -> None:
-        """No answer, or a 5xx."""
-        self._failures += 1
-        if probe:
-            self._probing = False
-            self._pause = min(self._pause * 2, self._settings.breaker_max)
-        if probe or (self._open_until is None and self._failures >= self._settings.breaker_failures):
-            self._open_until = self._clock.monotonic() + self._pause
-
-    def abandoned(self, *, probe: bool) -> None:
-        """The call ended without telling anything (it was cancelled)."""
-        if probe:
-            self._probing = False
-
-
-class RetryBudget:
-    """A purse that retries are paid from and clean successes fill (requirement D8)."""
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity, self.tokens = capacity, capacity
-
-    def take(self, cost: int) -> bool:
-        """Pay for a retry; False when the purse does not hold that much."""
-        if self.tokens < cost:
-            return False
-        self.tokens -= cost
-        return True
-
-    def refill(self, amount: int = 1) -> None:
-        """A success puts something back."""
-        self.tokens = min(self.capacity, self.tokens + amount)
-
-
-class RateLimiter:
-    """A token bucket, filled evenly; waiters are served in the order they came."""
-
-    def __init__(self, per_minute: int, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._burst = max(1.0, per_minute / 60)
-        self._per_second = per_minute / 60
-        self._tokens = self._burst
-        self._filled_at = clock.monotonic()
-
-    async def take(self) -> None:
-        """Wait for a token."""
-        async with self._lock:
-            self._fill()
-            if self._tokens < 1:
-                await self._clock.sleep((1 - self._tokens) / self._per_second)
-                self._fill()
-            self._tokens -= 1
-
-    def _fill(self) -> None:
-        now = self._clock.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._per_second)
-        self._filled_at = now
+    def __init__(self, reason: str, retry_after: timedelta) -> None:
+        super().__init__(reason)
+        self.reason, self.retry_after = reason, retry_after
 
 
 class Gate:
-    """What all calls of one connection pass."""
+    """One connection's limits; `breaker` and `budget` may be read for metrics."""
 
     def __init__(
         self,
@@ -136,30 +37,55 @@ class Gate:
         max_concurrency: int,
     ) -> None:
         self.settings = settings
-        self.breaker = Breaker(settings, clock, rng)
         self.budget = RetryBudget(settings.budget)
-        self._limiter = RateLimiter(rate_limit_per_minute, clock)
-        self._slots = asyncio.Semaphore(max_concurrency)
+        self.breaker = CircuitBreaker(
+            clock,
+            rng,
+            failures=settings.breaker_failures,
+            first=settings.breaker_first,
+            longest=settings.breaker_max,
+        )
+        self._slots = Slots(clock, max_concurrency, settings.queue_limit)
+        self._limiter = RateLimiter(clock, rate_limit_per_minute)
+        self._clock = clock
+
+    def resize(self, *, rate_limit_per_minute: int, max_concurrency: int) -> None:
+        """Take the limits of changed settings; breaker and budget remember what they know."""
+        self._limiter.resize(rate_limit_per_minute)
+        self._slots.resize(max_concurrency)
 
     @asynccontextmanager
-    async def call(self) -> AsyncIterator[bool]:
-        """A place for one request; yields whether it is the breaker's probe.
+    async def passage(self) -> AsyncIterator[Permit]:
+        """Room for one request, after as much waiting as the limits want.
 
-        The breaker is asked last: a call that had to wait for its place must not leave into an outage that began
-        meanwhile.
+        The breaker is asked before each wait, so that nobody queues for a provider that is away, and last of all,
+        because it may have opened meanwhile.
+
+        Raises:
+            GateClosed: not now; with the time after which to come back.
         """
-        self._refuse_early()
-        async with self._slots:
-            self._refuse_early()
-            await self._limiter.take()
-            probe = self.breaker.admit()
-            try:
-                yield probe
-            except BaseException:
-                self.breaker.abandoned(probe=probe)
-                raise
+        try:
+            async with self._slot():
+                permit = self.breaker.admit()
+                try:
+                    yield permit
+                finally:
+                    permit.close()
+        except BreakerOpen as error:
+            reason = "InfraFabric failed several times in a row, so it is left alone for a moment."
+            raise GateClosed(reason, timedelta(seconds=error.retry_after)) from error
+        except Overloaded as error:
+            reason = "More requests wait for InfraFabric than its limits let through."
+            raise GateClosed(reason, timedelta(seconds=error.retry_after)) from error
 
-    def _refuse_early(self) -> None:
-        """Do not even queue while the breaker is open."""
-        if self.breaker.state == "open":
-            self.breaker.admit()
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        give_up_at = self._clock.monotonic() + self.settings.queue_wait
+        self.breaker.check()
+        await self._slots.acquire(self.settings.queue_wait)
+        try:
+            self.breaker.check()
+            await self._limiter.wait(max(0.0, give_up_at - self._clock.monotonic()))
+            yield
+        finally:
+            self._slots.release()

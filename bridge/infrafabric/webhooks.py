@@ -6,39 +6,40 @@ sandbox signs with that library, so that a mistake made here would show.
 
 import base64
 import binascii
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import constant_time, hashes, hmac
-from pydantic import ValidationError
 
 from bridge.domain.provider import InstanceReport, OperationReport, Report, UnknownReport
 from bridge.infrafabric import models
+from bridge.infrafabric.answers import Unreadable, json_of
 
 _PREFIX = "whsec_"
 _SECRET_BYTES = range(24, 65)
-_ID = re.compile(
-    r"^[!-\-/-~]{1,255}$"
-)  # printable, and no dot: a dot would move the borders of what is signed
-_TIMESTAMP = re.compile(r"^[1-9][0-9]{0,14}$")
-_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+# Printable and without a dot: a dot would move the borders between the parts that are signed.
+_ID = re.compile(r"[!-\-/-~]{1,255}")
+_TIMESTAMP = re.compile(r"[1-9][0-9]{0,14}")
+_VERSION = re.compile(r"v[0-9]+[a-z]*")
+_KIND = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MOST_SIGNATURES = 16
+_OPERATION_KINDS = frozenset({"operation.progress", "operation.succeeded", "operation.failed"})
+_INSTANCE_KINDS = frozenset({"instance.updated", "instance.deleted"})
 
 
 class Headers(Protocol):
     """Case-insensitive headers that may repeat."""
 
-    def getall(self, key: str, default: Any) -> list[str]:
+    def getall(self, key: str, default: list[str], /) -> list[str]:
         """All values."""
         ...
 
 
 class WebhookRejected(Exception):
-    """Not authentic, or not readable. `code` is a problem code, `reason` a word for logs and metrics."""
+    """Not authentic, or not readable. `code` is a problem code, `reason` one of a few words for logs and metrics."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
@@ -46,10 +47,11 @@ class WebhookRejected(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """An authentic message."""
+class VerifiedWebhook:
+    """An authentic message. `timestamp`: when this attempt was signed, unix seconds; `body`: the JSON object."""
 
     id: str
+    timestamp: int
     body: Mapping[str, Any]
 
 
@@ -57,38 +59,59 @@ def parse_secret(text: str) -> bytes:
     """The bytes of a `whsec_` secret.
 
     Raises:
-        ValueError: another form, or not 24 to 64 bytes (C3).
+        ValueError: another form, or not 24 to 64 bytes (C3). The text never quotes the secret.
     """
     if not text.startswith(_PREFIX):
-        raise ValueError("a webhook secret begins with whsec_")
+        raise ValueError("A webhook secret begins with whsec_.")
     try:
         secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("a webhook secret is whsec_ and base64") from error
+    except ValueError as error:
+        raise ValueError("A webhook secret is whsec_ followed by base64.") from error
     if len(secret) not in _SECRET_BYTES:
-        raise ValueError("a webhook secret has 24 to 64 bytes")
+        raise ValueError("A webhook secret has 24 to 64 bytes.")
     return secret
 
 
-def verify(secrets: Sequence[str], headers: Headers, raw: bytes, now: datetime, tolerance: int) -> Verified:
-    """Check id, time and signature before anything is parsed.
+def verify(
+    secrets: Sequence[str], headers: Headers, body: bytes, now: datetime, tolerance: float = 300
+) -> VerifiedWebhook:
+    """Check id, time and signature of the raw `body` before anything in it is parsed.
 
-    `secrets` are all that are valid now; `tolerance` is seconds either way.
+    `secrets`: all that are valid now; with none, nothing is authentic. `tolerance`: seconds either way.
 
     Raises:
-        WebhookRejected: nothing about the message may be believed.
+        WebhookRejected: nothing about the message may be believed, or nothing in it can be read.
     """
-    message_id, timestamp, signatures = (_single(headers, name) for name in _HEADERS)
-    if not _ID.match(message_id):
+    webhook_id = _single(headers, "webhook-id")
+    timestamp = _single(headers, "webhook-timestamp")
+    signatures = _single(headers, "webhook-signature")
+    if not _ID.fullmatch(webhook_id):
         raise WebhookRejected("malformed", "bad_id")
-    if not _TIMESTAMP.match(timestamp):
+    if not _TIMESTAMP.fullmatch(timestamp):
         raise WebhookRejected("timestamp_invalid", "bad_timestamp")
     if abs(now.timestamp() - int(timestamp)) > tolerance:
         raise WebhookRejected("timestamp_invalid", "outside_tolerance")
-    signed = b".".join((message_id.encode(), timestamp.encode(), raw))
+    signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
     if not _any_matches(secrets, signed, _candidates(signatures)):
         raise WebhookRejected("signature_invalid", "bad_signature")
-    return Verified(message_id, _object(raw))
+    return VerifiedWebhook(webhook_id, int(timestamp), _object(body))
+
+
+def parse_report(body: Mapping[str, Any]) -> tuple[str, Report]:
+    """The event's type and its meaning. Authentic but senseless data is an `UnknownReport`: taken, without effect.
+
+    The type is as sent if it looks like one, otherwise `unknown`; data may hold anything without an exception.
+    """
+    kind = body.get("type")
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        return "unknown", UnknownReport("The message names no event type.")
+    try:
+        return kind, _report(kind, body.get("data"))
+    except models.Senseless as error:
+        return kind, UnknownReport(f"The data {error}.")
+
+
+# ---- verifying ------------------------------------------------------------------------------------------------------
 
 
 def _single(headers: Headers, name: str) -> str:
@@ -101,22 +124,31 @@ def _single(headers: Headers, name: str) -> str:
 
 
 def _candidates(header: str) -> list[bytes]:
-    """Decoded `v1` signatures; other versions are skipped, anything else is malformed."""
-    found: list[bytes] = []
+    """Decoded `v1` signatures; other versions are skipped, and one entry out of form spoils the header."""
     entries = header.split(" ")
     if len(entries) > _MOST_SIGNATURES:
         raise WebhookRejected("malformed", "bad_signature_header")
+    return list(_decoded(entries))
+
+
+def _decoded(entries: Sequence[str]) -> Iterator[bytes]:
     for entry in entries:
         version, comma, text = entry.partition(",")
-        if not comma or not re.fullmatch(r"v[0-9]+[a-z]*", version):
+        if not comma or not _VERSION.fullmatch(version):
             raise WebhookRejected("malformed", "bad_signature_header")
-        if version != "v1":
-            continue
-        try:
-            found.append(base64.b64decode(text.encode("ascii"), validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise WebhookRejected("malformed", "bad_signature_header") from error
-    return found
+        if version == "v1":
+            yield _strict_base64(text)
+
+
+def _strict_base64(text: str) -> bytes:
+    """Base64 that is spelled in the one canonical way; the library alone would let stray bits at the end pass."""
+    try:
+        decoded = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise WebhookRejected("malformed", "bad_signature_header") from error
+    if base64.b64encode(decoded).decode() != text:
+        raise WebhookRejected("malformed", "bad_signature_header")
+    return decoded
 
 
 def _any_matches(secrets: Sequence[str], signed: bytes, candidates: Sequence[bytes]) -> bool:
@@ -131,35 +163,36 @@ def _any_matches(secrets: Sequence[str], signed: bytes, candidates: Sequence[byt
     return matched
 
 
-def _object(raw: bytes) -> Mapping[str, Any]:
+def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        body = json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        value = json_of(body)
+    except Unreadable as error:
         raise WebhookRejected("malformed", "bad_json") from error
-    if not isinstance(body, dict):
+    if not isinstance(value, dict):
         raise WebhookRejected("malformed", "bad_json")
-    return body
+    return value
 
 
-def parse_report(body: Mapping[str, Any]) -> tuple[str, Report]:
-    """The event's type and meaning. Authentic but senseless data is an `UnknownReport`: taken, counted, no effect."""
-    kind = body.get("type")
-    if not isinstance(kind, str) or not 0 < len(kind) <= 64:
-        return "unknown", UnknownReport("no type")
-    try:
-        return kind, _report(kind, body.get("data"))
-    except ValidationError as error:
-        return kind, UnknownReport(f"data does not fit: {error.error_count()} errors")
+# ---- understanding --------------------------------------------------------------------------------------------------
 
 
 def _report(kind: str, data: Any) -> Report:
-    if kind in ("operation.progress", "operation.succeeded", "operation.failed"):
-        operation = models.Operation.model_validate(data).to_domain()
-        if kind != "operation.progress" and operation.status != kind.removeprefix("operation."):
-            return UnknownReport("type and status disagree")
-        return OperationReport(operation)
-    if kind in ("instance.updated", "instance.deleted"):
-        return InstanceReport(
-            models.Instance.model_validate(data).to_domain(), deleted=kind == "instance.deleted"
-        )
-    return UnknownReport("unknown type")
+    if kind in _OPERATION_KINDS:
+        return _operation(kind, models.read(models.Operation, data))
+    if kind in _INSTANCE_KINDS:
+        return _instance(kind, models.read(models.Instance, data))
+    return UnknownReport("The bridge has no use for this event type.")
+
+
+def _operation(kind: str, said: models.Operation) -> Report:
+    if kind != "operation.progress" and said.status != kind.removeprefix("operation."):
+        return UnknownReport("Event type and status contradict each other.")
+    # A callback never carries a password; should one do, it is not believed.
+    return OperationReport(replace(said.to_domain(), root_password=None))
+
+
+def _instance(kind: str, said: models.Instance) -> Report:
+    deleted = kind == "instance.deleted"
+    if deleted and said.status != "deleted":
+        return UnknownReport("Event type and status contradict each other.")
+    return InstanceReport(said.to_domain(), deleted=deleted)

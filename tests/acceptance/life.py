@@ -49,7 +49,9 @@ def _fixed(**members: Any) -> Prepare:
     return lambda stack, key: members
 
 
-def _after(action: str, prepared: dict[str, Any], then: Callable[[dict[str, Any]], dict[str, Any]]) -> Prepare:
+def _after(
+    action: str, prepared: dict[str, Any], then: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Prepare:
     def prepare(stack: Stack, key: str) -> dict[str, Any]:
         answer = stack.act(key, action, prepared, wait=30)
         assert answer.body["state"] == "succeeded", answer.body
@@ -80,7 +82,13 @@ CASES = (
     Case("start", _ACT, "instance.start", _after("stop", {}, lambda service: {}), repeatable=False),
     Case("stop", _ACT, "instance.stop", _nothing, repeatable=False),
     Case("reset_password", _ACT, "instance.reset_password", _nothing, repeatable=False),
-    Case("add_address", "POST /instances/{id}/addresses", "address.create", _fixed(family="ipv4"), repeatable=False),
+    Case(
+        "add_address",
+        "POST /instances/{id}/addresses",
+        "address.create",
+        _fixed(family="ipv4"),
+        repeatable=False,
+    ),
     Case(
         "remove_address",
         "DELETE /instances/{id}/addresses/{aid}",
@@ -104,7 +112,9 @@ CASES = (
         "resize_volume",
         "PATCH /volumes/{id}",
         "volume.update",
-        _after("add_volume", _VOLUME, lambda service: {"volume_id": service["volumes"][0]["id"], "size_gb": 20}),
+        _after(
+            "add_volume", _VOLUME, lambda service: {"volume_id": service["volumes"][0]["id"], "size_gb": 20}
+        ),
         repeatable=False,
     ),
     Case(

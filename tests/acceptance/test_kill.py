@@ -108,7 +108,13 @@ def _call_in_background(stack: Stack, key: str, case: Case, body: Any, nonce: st
 
     def work() -> None:
         try:
-            call("POST", f"{stack.bridge_url}/v1/services/{key}/{case.action}", body=body, headers=headers, timeout=60)
+            call(
+                "POST",
+                f"{stack.bridge_url}/v1/services/{key}/{case.action}",
+                body=body,
+                headers=headers,
+                timeout=60,
+            )
         except OSError:
             time.sleep(0)  # the bridge died under this request, as intended
 
