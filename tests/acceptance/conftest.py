@@ -9,6 +9,7 @@ import pytest
 
 from bridge.demo.stack import Answer, Stack
 from tests.acceptance.life import order
+from tests.acceptance.shop import Shop
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,20 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         one.__exit__()
 
 
-@pytest.fixture
-def service(stack: Stack) -> Iterator[str]:
-    """The key of an active service."""
-    yield active(stack)
-    stack.control("DELETE", "faults")
+@pytest.fixture(scope="module")
+def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The real module in front of the stack, in the mode that activates."""
+    return Shop(stack, _folder(tmp_path_factory))
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong_for_long(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What one test breaks is whole again for the next."""
+    yield
+    if "stack" in request.fixturenames:
+        stack: Stack = request.getfixturevalue("stack")
+        stack.control("DELETE", "faults")
+        stack.control("PUT", "options", {"speed": 50})
 
 
 def active(stack: Stack, **members: Any) -> str:
