@@ -168,6 +168,7 @@ def _judge_failure(
     now: datetime,
 ) -> After:
     operation = turn.operation
+    _note_how(conn, turn, "failed", now)
     timeline.add(conn, operation.id, now, "answered", {"code": failure.code, "detail": failure.message})
     decision = verdict.of_failure(operation, turn.action, failure, now, engine.policy)
     service = services.lock(conn, operation.service_key)
@@ -262,7 +263,14 @@ def _settle(conn: Transaction, engine: Engine, turn: Turn, truth: Truth, now: da
         after = replace(after, volumes=tuple(v for v in truth.volumes if v.instance_id == before.instance_id))
     if turn.action.sets_password:
         _keep_password(conn, engine, before, truth.password, now)
+    _note_how(conn, turn, "succeeded", now)
     return succeed(conn, turn.operation, before, after, now)
+
+
+def _note_how(conn: Transaction, turn: Turn, status: str, now: datetime) -> None:
+    """A callback is in the history already; that the end was found by asking is noted here."""
+    if turn.final is None:
+        timeline.add(conn, turn.operation.id, now, "polled", {"status": status})
 
 
 def _stale(service: Service, machine: Instance) -> bool:

@@ -183,7 +183,8 @@ async def before(world: World, request: web.Request, endpoint: str) -> None:
         case "drop_before":
             await _drop(request)
         case "error_before":
-            raise Problem(int(options.get("status", 500)), "internal", "It broke before anything happened.")
+            code = str(options.get("code", "internal"))
+            raise Problem(int(options.get("status", 500)), code, "It broke before anything happened.")
         case "throttle":
             raise Problem(429, "rate_limited", "Slow down.", retry_after=_retry_after(options))
         case "maintenance":
