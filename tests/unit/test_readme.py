@@ -12,7 +12,9 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 def test_the_table_of_settings_is_the_code_s() -> None:
     """Every setting stands in README once, in order, with its default and meaning, and no other one does."""
-    rows = [f"| `{name}` | {f'`{default}`' if default else ''} | {text} |" for name, default, text in describe()]
+    rows = [
+        f"| `{name}` | {f'`{default}`' if default else ''} | {text} |" for name, default, text in describe()
+    ]
     told = [line for line in README.splitlines() if line.startswith("| `BRIDGE_")]
     assert told == rows
 
