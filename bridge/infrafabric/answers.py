@@ -42,14 +42,27 @@ def alive(reply: Reply) -> bool:
     return reply.status < 500 or reply.status == _NO_CAPACITY
 
 
-def check(reply: Reply, what: str, now: datetime) -> None:
-    """Let an answer pass whose status says yes.
+def check(reply: Reply, what: str, now: datetime, secret: str = "") -> None:
+    """Let an answer pass whose status says yes. `secret` is left out of whatever the answer quotes.
 
     Raises:
         Missed: anything else, with its meaning.
     """
     if reply.status not in _TAKEN:
-        raise _missed(reply, what, now)
+        raise _missed(reply, problem_of(reply, secret), what, now)
+
+
+def without(value: Any, secret: str) -> Any:
+    """A JSON value in which no text quotes the secret; what is quoted gets stored and shown otherwise."""
+    if not secret:
+        return value
+    if isinstance(value, str):
+        return value.replace(secret, "***")
+    if isinstance(value, list):
+        return [without(item, secret) for item in value]
+    if isinstance(value, dict):
+        return {without(name, secret): without(member, secret) for name, member in value.items()}
+    return value
 
 
 def unreadable(what: str, why: str) -> NoAnswer:
@@ -69,10 +82,10 @@ def json_of(content: bytes) -> Any:
         raise Unreadable("not JSON") from error
 
 
-def problem_of(reply: Reply) -> Problem:
-    """The problem document of an error answer, as far as there is one."""
+def problem_of(reply: Reply, secret: str = "") -> Problem:
+    """The problem document of an error answer, as far as there is one, without the secret."""
     try:
-        return Problem.read(json_of(reply.body))
+        return Problem.read(without(json_of(reply.body), secret))
     except Unreadable:
         return Problem()
 
@@ -92,9 +105,8 @@ def retry_after_of(reply: Reply, now: datetime) -> timedelta | None:
     return min(max(moment - sent_at, timedelta()), _LONGEST_WAIT)
 
 
-def _missed(reply: Reply, what: str, now: datetime) -> Missed:
+def _missed(reply: Reply, problem: Problem, what: str, now: datetime) -> Missed:
     status, wait = reply.status, retry_after_of(reply, now)
-    problem = problem_of(reply)
     said = f"InfraFabric answered {what} with {status}{' ' + problem.code if problem.code else ''}"
     if status == 429:
         return Missed(TryLater(f"{said}: too many requests.", retry_after=wait), "throttled")

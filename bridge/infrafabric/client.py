@@ -42,12 +42,9 @@ class InfraFabricClient:
     async def execute(self, command: p.Command, key: str) -> p.Accepted:
         """Send one mutating request under idempotency key `key`."""
         request = requests.of_command(command)
-        try:
-            reply = await self._exchange.command(request, key)
-        except p.Refused as refusal:
-            raise self._without_key(refusal) from refusal
+        reply = await self._exchange.command(request, key)
         with _readable(request):
-            return _accepted(command, models.read(models.Mutation, answers.json_of(reply.body)))
+            return _accepted(command, models.read(models.Mutation, self._value(reply)))
 
     async def operation(self, operation_id: str) -> p.ProviderOperation | None:
         """The operation, or None if InfraFabric does not know it."""
@@ -93,7 +90,7 @@ class InfraFabricClient:
         request = requests.usage(
             instance_id, {name: models.moment(at) for name, at in span.items() if at is not None}
         )
-        reply = await self._ask(request)
+        reply = await self._exchange.ask(request)
         with _readable(request):
             found = models.read(models.Usage, answers.json_of(reply.body))
         return _same(request, instance_id, found.instance_id, found.model_dump(mode="json"))
@@ -105,16 +102,10 @@ class InfraFabricClient:
 
     # ---- asking -----------------------------------------------------------------------------------------------------
 
-    async def _ask(self, request: WireRequest) -> Reply:
-        try:
-            return await self._exchange.ask(request)
-        except p.Refused as refusal:
-            raise self._without_key(refusal) from refusal
-
     async def _find(self, request: WireRequest, model: type[_Model]) -> _Model | None:
         """One object, or None if InfraFabric itself, and not something on the way, says that it has none."""
         try:
-            reply = await self._ask(request)
+            reply = await self._exchange.ask(request)
         except p.Refused as refusal:
             if refusal.status != 404:
                 raise
@@ -122,7 +113,7 @@ class InfraFabricClient:
                 raise answers.unreadable(str(request), "a 404 that is not InfraFabric's") from refusal
             return None
         with _readable(request):
-            return models.read(model, answers.json_of(reply.body))
+            return models.read(model, self._value(reply))
 
     async def _list(
         self,
@@ -146,7 +137,7 @@ class InfraFabricClient:
         cursor: dict[str, str] = {}
         for _ in range(settings.max_pages):
             request = requests.listing(path, {**query, "limit": str(settings.page_size), **cursor})
-            reply = await self._ask(request)
+            reply = await self._exchange.ask(request)
             with _readable(request):
                 page = models.read(models.Page, answers.json_of(reply.body))
             yield request, page
@@ -158,18 +149,16 @@ class InfraFabricClient:
             cursor = {"cursor": page.next_cursor}
         raise answers.unreadable(path, f"the list has more than {settings.max_pages} pages")
 
-    def _without_key(self, refusal: p.Refused) -> p.Refused:
-        """A refusal may quote the request; the account's key must not get into stored texts that way."""
-        key = self._exchange.connection.infrafabric_api_key
-        if not key or key not in refusal.detail:
-            return refusal
-        return p.Refused(
-            refusal.detail.replace(key, "***"),
-            status=refusal.status,
-            code=refusal.code,
-            errors=refusal.errors,
-            instance_id=refusal.instance_id,
-        )
+    def _value(self, reply: Reply) -> Any:
+        """The JSON value; why an operation failed is stored and shown, so the account's key is not quoted in it."""
+        value = answers.json_of(reply.body)
+        members = value if isinstance(value, dict) else {}
+        for holder in (members, members.get("operation")):
+            if isinstance(holder, dict) and "error" in holder:
+                holder["error"] = answers.without(
+                    holder["error"], self._exchange.connection.infrafabric_api_key
+                )
+        return value
 
 
 @contextmanager

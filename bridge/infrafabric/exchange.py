@@ -99,7 +99,8 @@ class _Call:
                     permit.failed()
                     raise answers.of_transport(error, str(self._request)) from error
                 (permit.succeeded if answers.alive(reply) else permit.failed)()
-            answers.check(reply, str(self._request), self._exchange.clock.now())
+            secret = self._exchange.connection.infrafabric_api_key
+            answers.check(reply, str(self._request), self._exchange.clock.now(), secret)
         except GateClosed as closed:
             detail = f"{self._request} was not sent. {closed.reason}"
             raise Missed(NotSent(detail, retry_after=closed.retry_after), None) from closed
