@@ -37,7 +37,8 @@ async def receive(request: web.Request) -> web.StreamResponse:
             now,
             tolerance=api.limits.callback_tolerance,
         )
-        kind, report = parse_report(verified.body)
+        api_key = "" if connection is None else connection.infrafabric_api_key
+        kind, report = parse_report(verified.body, secret=api_key)
     except WebhookRejected as rejected:
         api.gauges.callback_rejected(rejected.reason)
         log.warning("callback.rejected", connection_id=connection_id[:64], reason=rejected.reason)

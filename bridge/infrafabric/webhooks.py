@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import constant_time, hashes, hmac
 
 from bridge.domain.provider import InstanceReport, OperationReport, Report, UnknownReport
 from bridge.infrafabric import models
-from bridge.infrafabric.answers import Unreadable, json_of
+from bridge.infrafabric.answers import Unreadable, json_of, without
 
 _PREFIX = "whsec_"
 _SECRET_BYTES = range(24, 65)
@@ -97,16 +97,20 @@ def verify(
     return VerifiedWebhook(webhook_id, int(timestamp), _object(body))
 
 
-def parse_report(body: Mapping[str, Any]) -> tuple[str, Report]:
+def parse_report(body: Mapping[str, Any], secret: str = "") -> tuple[str, Report]:
     """The event's type and its meaning. Authentic but senseless data is an `UnknownReport`: taken, without effect.
 
-    The type is as sent if it looks like one, otherwise `unknown`; data may hold anything without an exception.
+    The type is as sent if it looks like one, otherwise `unknown`; data may hold anything without an exception. Why an
+    operation failed is stored and shown, so `secret` is not quoted in it.
     """
     kind = body.get("type")
     if not isinstance(kind, str) or not _KIND.fullmatch(kind):
         return "unknown", UnknownReport("The message names no event type.")
+    data = body.get("data")
+    if isinstance(data, dict) and "error" in data:
+        data = {**data, "error": without(data["error"], secret)}
     try:
-        return kind, _report(kind, body.get("data"))
+        return kind, _report(kind, data)
     except models.Senseless as error:
         return kind, UnknownReport(f"The data {error}.")
 
