@@ -18,7 +18,7 @@ from bridge.store.connections import StoredConnection
 from bridge.store.database import Transaction
 
 HIDDEN = "***"
-_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def _secret(value: str) -> str:
@@ -57,7 +57,7 @@ _DEFAULTS: dict[str, Any] = {
 
 def is_connection_id(text: str) -> bool:
     """Letters, digits, `_` and `-`, at most 64."""
-    return _ID.match(text) is not None
+    return _ID.fullmatch(text) is not None
 
 
 def unknown_connection() -> ProblemError:

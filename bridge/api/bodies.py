@@ -17,7 +17,7 @@ from bridge.domain.problems import ProblemError
 _BARE_KEY = re.compile(r"^[!#-~]{1,255}$")
 _QUOTED_KEY = re.compile(r'^"((?:[ !#-\[\]-~]|\\["\\])*)"$')
 _WAIT = re.compile(r"^wait=(?:\"?)([0-9]{1,9})(?:\"?)$", re.IGNORECASE)
-_SERVICE_KEY = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+_SERVICE_KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def service_key(request: web.Request) -> str:
         ProblemError: 404 for anything that is no UUID.
     """
     key = request.match_info["service_key"].lower()
-    if not _SERVICE_KEY.match(key):
+    if not _SERVICE_KEY.fullmatch(key):
         raise ProblemError("not_found", "A service key is a UUID. Check the path.")
     return key
 

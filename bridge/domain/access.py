@@ -64,7 +64,7 @@ class Actor:
     text: str
 
 
-_ACTOR = re.compile(r"^(?:(client|staff):([0-9]{1,16})|cron)$")
+_ACTOR = re.compile(r"(?:(client|staff):([0-9]{1,16})|cron)")
 
 
 def actor_of(scope: Scope, header: str | None) -> Actor:
@@ -81,7 +81,7 @@ def actor_of(scope: Scope, header: str | None) -> Actor:
         if scope is Scope.INFRAFABRIC:
             return Actor(Caller.INFRAFABRIC, "infrafabric")
         return Actor(Caller.STAFF, "operator")
-    match = _ACTOR.match(header)
+    match = _ACTOR.fullmatch(header)
     if match is None:
         raise ProblemError("actor_invalid", "X-Actor is client:<number>, staff:<number> or cron. Correct it.")
     if scope is Scope.INFRAFABRIC:

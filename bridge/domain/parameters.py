@@ -26,7 +26,7 @@ _HOSTNAME = rf"^{_LABEL}(?:\.{_LABEL})*$"
 _PLAIN_TYPES = r"ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp(?:256|384|521)"
 _KEY_TYPES = _PLAIN_TYPES + r"|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com"
 _SSH_KEY = rf"^(?:{_KEY_TYPES}) [A-Za-z0-9+/]+={{0,3}}(?: [^\x00-\x1f\x7f]*)?$"
-_PORTS = re.compile(r"^(\d{1,5})(?:-(\d{1,5}))?$")
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 P = TypeVar("P", bound="Params")
 
@@ -195,7 +195,7 @@ class Rule(Params):
 
 
 def _port_range(value: str) -> str:
-    match = _PORTS.match(value)
+    match = _PORTS.fullmatch(value)
     if match is None:
         raise ValueError('not a port or range such as "22" or "8000-8100"')
     low, high = int(match[1]), int(match[2] or match[1])

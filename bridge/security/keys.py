@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bridge.domain.ports import Ids, Rng
 
-_TEXT = re.compile(r"^brk_([a-z0-9]{8,40})_([A-Za-z0-9-]{43})$")
+_TEXT = re.compile(r"brk_([a-z0-9]{8,40})_([A-Za-z0-9-]{43})")
 _SECRET_BYTES = 32
 
 
@@ -31,7 +31,7 @@ def mint(ids: Ids, rng: Rng) -> MintedKey:
 
 def parse(text: str) -> tuple[str, str] | None:
     """Id and secret of a key's text, or None."""
-    match = _TEXT.match(text)
+    match = _TEXT.fullmatch(text)
     return None if match is None else (match[1], match[2])
 
 

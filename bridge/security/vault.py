@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -21,7 +22,7 @@ from bridge.domain.ports import Ids, Rng
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-_KEY_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class VaultError(Exception):
@@ -102,7 +103,7 @@ def parse_keys(entries: Sequence[str]) -> dict[str, bytes]:
             key = base64.b64decode(text, validate=True)
         except binascii.Error:
             key = b""
-        if not _KEY_ID.match(key_id) or len(key) != KEY_BYTES or key_id in keys:
+        if not _KEY_ID.fullmatch(key_id) or len(key) != KEY_BYTES or key_id in keys:
             raise VaultError(
                 f"Master key {number} is not <id>:<base64 of {KEY_BYTES} bytes>, or its id is used twice."
             )
@@ -117,7 +118,8 @@ def load_or_create(path: Path, ids: Ids, rng: Rng) -> dict[str, bytes]:
         VaultError: others can read the file, or it is not a key file.
     """
     if not path.exists():
-        _create(path, f"{ids.new('mk')}:{base64.b64encode(rng.token_bytes(KEY_BYTES)).decode()}\n")
+        aside = path.with_name(f".{path.name}.{ids.new('new')}")
+        _create(path, aside, f"{ids.new('mk')}:{base64.b64encode(rng.token_bytes(KEY_BYTES)).decode()}\n")
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise VaultError(f"Others can read the master keys in {path} (mode {mode:o}). Run: chmod 600 {path}")
@@ -125,16 +127,22 @@ def load_or_create(path: Path, ids: Ids, rng: Rng) -> dict[str, bytes]:
     return parse_keys(lines)
 
 
-def _create(path: Path, text: str) -> None:
-    """Complete or absent: written aside and linked into place, so that two starting processes agree on one key."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+def _create(path: Path, aside: Path, text: str) -> None:
+    """Complete or absent, also after a power cut: two starting processes agree on one key, and none is ever lost.
+
+    `aside` is a name that nothing else uses, so that what a killed process left there is in nobody's way.
+    """
     try:
-        os.link(aside, path)
-    except FileExistsError:
-        return
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was first; its key counts
+            os.link(aside, path)
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
