@@ -25,7 +25,10 @@ class Redactor:
 
     def protect(self, value: str) -> None:
         """Never show this value again; very short ones are left alone, they would hide ordinary text."""
-        if len(value) < _SHORTEST or value in self._values:
+        if len(value) < _SHORTEST:
+            return
+        if value in self._values:
+            self._values.move_to_end(value)
             return
         self._values[value] = None
         if len(self._values) > self._remembered:
@@ -35,10 +38,13 @@ class Redactor:
     def clean(self, value: Any) -> Any:
         """A copy without secrets; deep in mappings and sequences."""
         if isinstance(value, Mapping):
-            return {name: self._member(str(name), item) for name, item in value.items()}
+            return {self._text(str(name)): self._member(str(name), item) for name, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.clean(item) for item in value]
-        return self._text(value) if isinstance(value, str) else value
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        # Whatever else there is, a log line shows its text, and that is where a secret could stand.
+        return self._text(value if isinstance(value, str) else str(value))
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """As a structlog processor."""
