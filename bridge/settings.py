@@ -6,14 +6,19 @@ Sources, the later ones winning: defaults, `.env`, environment (`BRIDGE_…`), f
 import difflib
 import ipaddress
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "BRIDGE_"
 _TEST_PREFIX = "BRIDGE_TEST_"
+_ENV_FILE = ".env"
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 TextList = Annotated[tuple[str, ...], NoDecode]
@@ -26,7 +31,7 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Settings of one process. Times are seconds unless the description says otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=_ENV_FILE, extra="ignore", frozen=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
@@ -131,6 +136,17 @@ class Settings(BaseSettings):
             ipaddress.ip_network(text, strict=False)
         return value
 
+    @field_validator("upstream_allow")
+    @classmethod
+    def _networks_or_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            # Digits and dots, a slash or a colon: meant as an address, and a slip would allow nothing.
+            if re.fullmatch(r"[0-9./]+", text) or "/" in text or ":" in text:
+                ipaddress.ip_network(text, strict=False)
+            elif not _HOST_NAME.fullmatch(text):
+                raise ValueError(f"{text!r} is neither a network such as 10.0.0.0/8 nor a host name")
+        return value
+
     @model_validator(mode="after")
     def _plain_http_is_for_loopback(self) -> "Settings":
         if not self.listens_on_loopback and not self.allow_plain_http:
@@ -160,9 +176,9 @@ def load(**overrides: Any) -> Settings:
     """Read all sources; `overrides` are the flags that were given.
 
     Raises:
-        SettingsError: something is wrong, or a BRIDGE_ variable does not exist.
+        SettingsError: something is wrong, or a BRIDGE_ variable does not exist, in the environment or in `.env`.
     """
-    _refuse_unknown(os.environ)
+    _refuse_unknown([*os.environ, *dotenv_values(_ENV_FILE)])
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
@@ -178,9 +194,9 @@ def describe() -> list[tuple[str, str, str]]:
     return rows
 
 
-def _refuse_unknown(environment: "os._Environ[str]") -> None:
+def _refuse_unknown(names: Iterable[str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for name in environment:
+    for name in names:
         if not name.startswith(PREFIX) or name.startswith(_TEST_PREFIX) or name in known:
             continue
         close = difflib.get_close_matches(name, known, 1)
