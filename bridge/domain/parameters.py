@@ -12,11 +12,13 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from bridge.domain.problems import ProblemError
 from bridge.domain.provider import FirewallRule
@@ -40,6 +42,16 @@ MemoryMb = Annotated[int, Field(ge=512, le=262144)]
 DiskGb = Annotated[int, Field(ge=5, le=4000)]
 SizeGb = Annotated[int, Field(ge=1, le=16000)]
 Id = Annotated[int, Field(ge=0, le=2**53)] | Annotated[str, Field(pattern=r"^[0-9]{1,16}$")]
+
+
+def _no_number(value: Any) -> Any:
+    """To Python 1 is True; to a caller it is not a yes."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise PydanticCustomError("literal_error", "Input should be True")
+    return value
+
+
+Yes = Annotated[Literal[True], BeforeValidator(_no_number)]
 
 
 class Params(BaseModel):
@@ -127,7 +139,7 @@ class Suspend(Params):
 class Terminate(Params):
     """Deleting needs an explicit yes."""
 
-    confirm: Literal[True]
+    confirm: Yes
 
 
 class Renew(Params):
@@ -141,7 +153,7 @@ class Reinstall(Params):
 
     image: Name
     ssh_keys: SshKeys | None = None
-    confirm: Literal[True]
+    confirm: Yes
 
 
 class AddressFamily(Params):
