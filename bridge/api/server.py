@@ -6,12 +6,15 @@ unknown method, an Expect it does not know). Its protocol class is the one place
 
 from collections.abc import Awaitable, Callable
 
+import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from bridge.api import problems
+
+log = structlog.get_logger(__name__)
 
 _SERVER = "infrafabric-bridge"
 
@@ -26,16 +29,24 @@ class ProblemProtocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Log as aiohttp does, and answer in our form."""
-        answer = super().handle_error(request, status, exc, message)
+        """Log what happened without what was sent, and answer in our form; the connection is closed then."""
         if isinstance(exc, LineTooLong):
             status = 431
         elif isinstance(exc, HttpProcessingError):
             status = exc.code if exc.code in (400, 413, 414, 431) else 400
+        if isinstance(exc, HttpProcessingError):
+            # The exception quotes the bytes that came, and an API key may be among them.
+            log.warning("request.unreadable", status=status, kind=type(exc).__name__, peer=request.remote)
+        elif isinstance(exc, ConnectionError):
+            log.info("request.abandoned", peer=request.remote)
+        else:
+            log.error("request.broken", status=status, peer=request.remote, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("A part of another answer is sent already.")
         problem = problems.of_status(status)
         problem.force_close()
         problem.headers["Server"] = _SERVER
-        return problem if answer is not problem else answer
+        return problem
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
