@@ -39,6 +39,10 @@ from bridge.telemetry.redaction import Redactor
 log = structlog.get_logger(__name__)
 
 
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Foundation:
     """What commands and server share: ports, vault, connections, database."""
@@ -197,12 +201,22 @@ class Bridge:
         )
 
     async def start(self) -> str:
-        """Take up unfinished operations, then listen; returns the address that was bound."""
+        """Take up unfinished operations, then listen; returns the address that was bound.
+
+        Raises:
+            ListenError: the address is not this machine's, or somebody else listens there.
+        """
         await self._dispatcher.start()
         self._housekeeper.start()
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host, self._settings.port, backlog=1024)
-        await site.start()
+        listen, port = self._settings.host, self._settings.port
+        try:
+            await web.TCPSite(self._runner, listen, port, backlog=1024).start()
+        except OSError as error:
+            raise ListenError(
+                f"The bridge cannot listen on {listen} port {port}: {error.strerror or error}. Stop what listens "
+                "there, or choose another BRIDGE_HOST or BRIDGE_PORT."
+            ) from error
         host, port = self._runner.addresses[0][:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -215,8 +229,16 @@ class Bridge:
         await self._dispatcher.stop(self._settings.shutdown_timeout)
         await self._housekeeper.stop()
         self.engine.notifier.close()
+        await self._requests_finish()
         await self._runner.cleanup()
         await self._transport.close()
+
+    async def _requests_finish(self) -> None:
+        """Let requests under way end; the server's own clean-up would drop the rest of a body that still arrives."""
+        clock = self.engine.clock
+        give_up = clock.monotonic() + self._settings.shutdown_timeout
+        while self.health.requests and clock.monotonic() < give_up:
+            await clock.sleep(0.02)
 
     async def _refresh_gauges(self) -> None:
         """What is only known by asking the database, asked when somebody looks."""

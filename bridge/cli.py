@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProblemError as error:
         print(_problem_text(error), file=sys.stderr)
         return 1
-    except (StoreError, VaultError, administration.AdministrationError) as error:
+    except (StoreError, VaultError, app.ListenError, administration.AdministrationError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -49,9 +49,10 @@ class Limits:
 
 @dataclass(slots=True)
 class Health:
-    """Whether the process wants new requests."""
+    """Whether the process wants new requests, and how many it has."""
 
     draining: bool = False
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     request[REQUEST_ID] = request_id
     begun = api.engine.clock.monotonic()
     with structlog.contextvars.bound_contextvars(request_id=request_id):
-        response = await handler(request)
+        api.health.requests += 1
+        try:
+            response = await handler(request)
+        finally:
+            api.health.requests -= 1
         seconds = api.engine.clock.monotonic() - begun
         route = _route(request)
         api.gauges.request_finished(request.method, route, response.status, seconds)

@@ -222,37 +222,24 @@ def _forms(secret: str) -> set[bytes]:
     }
 
 
-NAMES = (
-    "provider key",
-    "sandbox key",
-    "webhook secret",
-    "own webhook secret",
-    "module key",
-    "body",
-    "header",
-    "master key",
-    "password 0",
-    "password 1",
-)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_E5_no_answer_shows_a_canary(sinks: Sinks, name: str) -> None:
+def test_E5_no_answer_shows_a_canary(sinks: Sinks) -> None:
     """Problem bodies, headers, operations with timelines, changes, lists, settings, metrics."""
-    for text in sinks.answers:
-        for form in _forms(sinks.canaries[name]):
-            assert form not in text.encode(), text[:2000]
+    assert len(sinks.canaries) == 10
+    for name, secret in sinks.canaries.items():
+        for text in sinks.answers:
+            for form in _forms(secret):
+                assert form not in text.encode(), f"{name}: {text[:2000]}"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_E5_no_file_holds_a_canary(sinks: Sinks, name: str) -> None:
+def test_E5_no_file_holds_a_canary(sinks: Sinks) -> None:
     """Log of standard output and error, and the database's bytes with audit rows and write-ahead log."""
     files = sinks.files()
     assert {"bridge.log", "bridge.db", "bridge.db-wal"} <= set(files)
-    for file, content in files.items():
-        for form in _forms(sinks.canaries[name]):
-            at = content.find(form)
-            assert at < 0, f"{file}: …{content[max(0, at - 300) : at + 100]!r}"
+    for name, secret in sinks.canaries.items():
+        for file, content in files.items():
+            for form in _forms(secret):
+                at = content.find(form)
+                assert at < 0, f"{name} in {file}: …{content[max(0, at - 300) : at + 100]!r}"
 
 
 def test_E5_the_operator_key_was_printed_exactly_once(sinks: Sinks) -> None:
