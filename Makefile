@@ -1,6 +1,6 @@
 # `make demo` shows the whole thing; `make test` proves it; both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test setup format lock clean format-check lint types imports pytest phpunit phpcs
+.PHONY: help demo run simulate test setup format lock clean format-check lint types imports pytest phpunit phpcs
 
 PYTHON := .venv/bin/python
 # Two database servers and many processes take part in the tests; more workers than this only wait for each other.
@@ -16,6 +16,9 @@ demo: ## Order, change, break and end two machines: real module, real bridge, sa
 run: ## Bridge and sandbox stay up to play with
 	@.ci/setup run
 	@$(PYTHON) -m bridge demo --stay
+
+simulate: setup ## More worlds than the tests play: SEEDS=20000, or one again: SEED=17
+	$(PYTHON) -m pytest -W error -n $(WORKERS) --dist worksteal -q --timeout 3600 tests/simulation/test_seeds.py
 
 test: setup ## Every gate and every test
 	@$(MAKE) --no-print-directory format-check

@@ -1,0 +1,28 @@
+"""The tests are tested: a bridge that is broken in one of the usual ways does not get past the simulation."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.sabotage import SABOTAGES, built_in
+from tests.simulation.world import Violation, World, climate, judge, shop
+
+SEEDS = 120
+"""Within so many worlds every sabotage has to show."""
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_a_broken_bridge_is_found_out(name: str, ground: Path) -> None:
+    """The invariants notice the sabotage within a bounded number of seeds."""
+    with built_in(name):
+        for seed in range(SEEDS):
+            try:
+                World(ground, seed, climate(seed)).run(shop, judge)
+            except Violation:
+                return
+    raise AssertionError(f"{SEEDS} worlds with {name} showed nothing")
+
+
+def test_there_are_enough_sabotages() -> None:
+    """At least a dozen ways to break the promise are kept in stock."""
+    assert len(SABOTAGES) >= 12
