@@ -132,3 +132,16 @@ def empty_database_url(request: pytest.FixtureRequest) -> str:
     """A database with nothing in it; the test runs on each kind."""
     url: str = request.getfixturevalue(f"empty_{request.param}_url")
     return url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what tests recorded for people, wherever they ran."""
+    told = [
+        f"{name}: {value}"
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+    ]
+    if told:
+        terminalreporter.section("told by tests")
+        for line in sorted(told):
+            terminalreporter.line(line)

@@ -107,12 +107,16 @@ class World:
     async def calm(self) -> None:
         """No more faults; wait until every operation has ended, at most two days."""
         self.sky.weather.calm()
-        self.points.target = 0
-        for _ in range(2 * 24 * 60):
-            if not self.plain.execute(_QUIET).fetchone()[0] or self.bugs() or self.broken:
-                break
-            await asyncio.sleep(60)
+        self.points.armed = False
+        await self.quiet(60)
         await asyncio.sleep(200)
+
+    async def quiet(self, seconds: float = 1.0) -> None:
+        """Wait until no operation is unfinished, looking every `seconds`, at most for two days."""
+        for _ in range(int(2 * 24 * 3600 / seconds)):
+            if not self.plain.execute(_QUIET).fetchone()[0] or self.bugs() or self.broken:
+                return
+            await asyncio.sleep(seconds)
 
     def bugs(self) -> list[str]:
         """What the bridge itself logged as broken."""
