@@ -23,6 +23,7 @@ from bridge.store import audit, connections, keys
 from bridge.store.audit import AuditEvent
 from bridge.store.database import Transaction
 
+_MOST_DAYS = 3650
 _BOUND = frozenset({Scope.MODULE, Scope.INFRAFABRIC})
 
 
@@ -46,6 +47,10 @@ async def create_key(base: Foundation, options: argparse.Namespace) -> int:
         raise AdministrationError(f"A key of scope {scope} needs --connection.")
     for cidr in options.cidr:
         _check_cidr(cidr)
+    if options.days is not None and not 1 <= options.days <= _MOST_DAYS:
+        raise AdministrationError(
+            f"--days goes from 1 to {_MOST_DAYS}; leave it out for a key without an end."
+        )
     now = base.clock.now()
     expires_at = now + timedelta(days=options.days) if options.days is not None else None
     minted = minting.mint(base.ids, base.rng)

@@ -28,8 +28,8 @@ from bridge.infrafabric.settings import ClientSettings, GateSettings
 from bridge.infrafabric.transport import AiohttpTransport
 from bridge.security import keys as api_keys
 from bridge.security import network, vault
-from bridge.settings import Settings
-from bridge.store import meta, migrate, operations, services
+from bridge.settings import Settings, SettingsError
+from bridge.store import engines, meta, migrate, operations, services
 from bridge.store.database import Database, open_database
 from bridge.store.sqlite import database_file, exclusive_server_lock
 from bridge.system import SystemClock, SystemIds, SystemRng
@@ -58,8 +58,23 @@ class Foundation:
 
 
 def prepare(settings: Settings) -> None:
-    """Make the data folder and bring the database to the present schema."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the data folder and bring the database to the present schema.
+
+    Raises:
+        SettingsError: the folder cannot be made, or the database's address is none.
+        StoreError: the database cannot be opened.
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"BRIDGE_DATA_DIR is {str(settings.data_dir)!r}, where no folder can be made: {error.strerror}. "
+            "Choose a folder that the bridge may write to."
+        ) from error
+    try:
+        engines.parse(settings.store_url)
+    except ValueError as error:
+        raise SettingsError(f"BRIDGE_DATABASE_URL cannot be used. {error}") from error
     migrate.upgrade(settings.store_url)
 
 
