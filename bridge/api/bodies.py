@@ -187,10 +187,12 @@ def _decode_cursor(text: str | None, errors: dict[str, dict[str, str]]) -> str |
     if text is None:
         return None
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
+        after = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
+        after = ""
+    if not after:
         errors["cursor"] = {"format": "Use a cursor that the bridge gave, unchanged."}
-        return None
+    return after or None
 
 
 def number_cursor(position: str | None) -> int:
