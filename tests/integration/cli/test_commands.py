@@ -1,20 +1,24 @@
 """The command line as an operator meets it: separate processes, their output, their exit status."""
 
+import io
 import json
+import logging
 import os
 import re
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from bridge import __version__
+from bridge.cli import main
 from bridge.demo.stack import Process, call
 
 KEY = "canary-provider-key-77"
@@ -63,9 +67,31 @@ class Cli:
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
+    def here(self, *arguments: str, stdin: str | None = None, **settings: str) -> Done:
+        """The same in this process, for tables of refusals: a new one takes more than a second to begin."""
+        out, err, root = io.StringIO(), io.StringIO(), logging.getLogger()
+        handlers, level, config = root.handlers[:], root.level, structlog.get_config()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            for name in list(os.environ):
+                if name.startswith("BRIDGE_"):
+                    patch.delenv(name)
+            for name, value in settings.items():
+                patch.setenv(f"BRIDGE_{name}", value)
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((stdin or "").encode())))
+            try:
+                status = main(arguments)
+            except SystemExit as end:
+                status = int(end.code or 0)
+            finally:
+                root.handlers[:] = handlers
+                root.setLevel(level)
+                structlog.configure(**config)
+        return Done(status, out.getvalue(), err.getvalue())
+
     def put(self, connection_id: str, settings: Mapping[str, Any]) -> Done:
         """`connections put` from standard input."""
-        return self("connections", "put", connection_id, "--json", "-", stdin=json.dumps(settings))
+        return self.here("connections", "put", connection_id, "--json", "-", stdin=json.dumps(settings))
 
     @contextmanager
     def serving(self, *arguments: str, **settings: str) -> Iterator[tuple[str, Process]]:
@@ -190,10 +216,10 @@ def test_what_cannot_be_done_with_keys_is_explained(
     cli: Cli, arguments: list[str], status: int, said: str
 ) -> None:
     """1 = it could not be done, 2 = it was asked for in the wrong way; nothing is made."""
-    done = cli("keys", *arguments)
+    done = cli.here("keys", *arguments)
     assert (done.status, done.out) == (status, "")
     assert said in done.err
-    assert cli("keys", "list").out == ""
+    assert cli.here("keys", "list").out == ""
 
 
 # ---- connections ----------------------------------------------------------------------------------------------------
@@ -247,11 +273,12 @@ def test_settings_may_come_from_a_file(cli: Cli) -> None:
 )
 def test_wrong_settings_of_a_connection_are_explained(cli: Cli, change: dict[str, Any], said: str) -> None:
     """The member, what is wrong and what to do; never the secret itself; nothing is stored."""
-    done = cli.put("c1", SETTINGS | change)
+    text = json.dumps(SETTINGS | change)
+    done = cli.here("connections", "put", "c1", "--json", "-", stdin=text)
     assert (done.status, done.out) == (1, "")
     assert said in done.err
     assert KEY not in done.err
-    assert cli("connections", "list").out == ""
+    assert cli.here("connections", "list").out == ""
 
 
 @pytest.mark.parametrize(
@@ -271,10 +298,10 @@ def test_what_cannot_be_done_with_connections_is_explained(
     cli: Cli, arguments: list[str], stdin: str | None, said: str
 ) -> None:
     """Status 1 and a sentence."""
-    done = cli("connections", *arguments, stdin=stdin)
+    done = cli.here("connections", *arguments, stdin=stdin)
     assert done.status == 1
     assert said in done.err
-    assert cli("connections", "list").out == ""
+    assert cli.here("connections", "list").out == ""
 
 
 # ---- the rest -------------------------------------------------------------------------------------------------------
@@ -303,7 +330,7 @@ def test_a_wrong_setting_stops_every_command(
     cli: Cli, command: str, settings: dict[str, str], said: list[str]
 ) -> None:
     """Status 2 with name, value and what is allowed; nothing is made on disk."""
-    done = cli(command, **settings)
+    done = cli.here(command, **settings)
     assert (done.status, done.out) == (2, "")
     for text in said:
         assert text in done.err
@@ -323,7 +350,7 @@ def test_a_wrong_setting_stops_every_command(
 def test_what_cannot_be_opened_is_explained(cli: Cli, settings: dict[str, str], said: str) -> None:
     """A key, database or folder that cannot be used: status not 0, a sentence, and no password in it."""
     (cli.folder / "file").write_text("not a folder")
-    done = cli("keys", "list", **settings)
+    done = cli.here("keys", "list", **settings)
     assert done.status in (1, 2)
     assert said in done.err
     assert "c2hvcnQ=" not in done.err
@@ -354,7 +381,7 @@ def test_help_tells_commands_and_settings(cli: Cli) -> None:
         "BRIDGE_MASTER_KEYS",
     ):
         assert word in done.out
-    assert cli("--version").out.strip() == __version__
-    assert cli().status == 2
-    assert cli("dance").status == 2
+    assert cli.here("--version").out.strip() == __version__
+    assert cli.here().status == 2
+    assert cli.here("dance").status == 2
     assert not cli.data.exists()
