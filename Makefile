@@ -1,6 +1,6 @@
 # `make demo` shows the whole thing; `make test` proves it; both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo run simulate test setup format lock clean format-check lint types imports pytest phpunit phpcs
+.PHONY: help demo run simulate chaos test setup format lock clean format-check lint types imports pytest phpunit phpcs
 
 PYTHON := .venv/bin/python
 # Two database servers and many processes take part in the tests; more workers than this only wait for each other.
@@ -19,6 +19,9 @@ run: ## Bridge and sandbox stay up to play with
 
 simulate: setup ## More worlds than the tests play: SEEDS=20000, or one again: SEED=17
 	$(PYTHON) -m pytest -W error -n $(WORKERS) --dist worksteal -q --timeout 3600 tests/simulation/test_seeds.py
+
+chaos: setup ## Real processes, kills and faults: SECONDS=60 SERVICES=200
+	@$(PYTHON) -m tests.chaos.run --seconds $(or $(SECONDS),60) --services $(or $(SERVICES),200)
 
 test: setup ## Every gate and every test
 	@$(MAKE) --no-print-directory format-check

@@ -41,7 +41,9 @@ async def truth(request: web.Request) -> web.StreamResponse:
             "by_status": dict(by_status),
             "volumes": [shown(v) for v in state.volumes.values()],
             "living_volumes": sum(1 for v in state.volumes.values() if v["status"] != "deleted"),
-            "operations": [shown(o) | {"result": None} for o in state.operations.values()],
+            "operations": [
+                shown(o) | {"result": None, "key": o.get("_key")} for o in state.operations.values()
+            ],
             "effects": dict(state.effects),
             "requests_by_key": dict(state.requests_by_key),
             "webhooks": list(world.sender.log),

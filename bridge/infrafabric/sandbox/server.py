@@ -126,6 +126,8 @@ def _do(
         if problem.remembered:
             _remember(world, key, digest, problem.status, problem.body())
         raise
+    if "operation" in answer:
+        world.state.operations[answer["operation"]["id"]]["_key"] = key
     _remember(world, key, digest, status, answer)
     return status, answer
 
