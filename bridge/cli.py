@@ -53,9 +53,10 @@ def _serve(options: argparse.Namespace) -> int:
 
     async def announce(base: app.Foundation, url: str) -> None:
         first = await administration.first_operator_key(base)
-        print(f"bridge listening on {url}", flush=True)
         if first is not None:
             print(f"operator key (shown once, keep it): {first}", flush=True)
+        # Last of all: whoever waits for this line may read what stands before it.
+        print(f"bridge listening on {url}", flush=True)
 
     asyncio.run(app.serve(settings, redactor, announce))
     return 0
