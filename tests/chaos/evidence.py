@@ -16,7 +16,9 @@ def gather(stack: Stack, accepted: list[str]) -> Evidence:
     database = sqlite3.connect(f"file:{stack.folder / 'data' / 'bridge.db'}?mode=ro", uri=True)
     try:
         database.row_factory = sqlite3.Row
-        rows = {table: [dict(row) for row in database.execute(f"SELECT * FROM {table}")] for table in _TABLES}
+        rows: dict[str, Any] = {
+            table: [dict(row) for row in database.execute(f"SELECT * FROM {table}")] for table in _TABLES
+        }
     finally:
         database.close()
     return Evidence(

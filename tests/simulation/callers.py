@@ -1,6 +1,7 @@
 """Blesta in a simulation: orders and changes, asked for again after every error as its cron does."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -123,7 +124,7 @@ class Caller_:
             actor="staff:1",
             path=f"/v1/services/{service_key}/{action}",
             idempotency_key=key,
-            fingerprint=f"{action}:{sorted(body)}",
+            fingerprint=json.dumps([action, body], sort_keys=True),
         )
         admitted = await process.call(process.commands.run(command))
         operation = admitted.operation

@@ -10,7 +10,6 @@ from tests.simulation.network import Weather
 from tests.simulation.stories import KEY, STORIES, Story
 from tests.simulation.world import Violation, World, judge
 
-
 POINTS = {
     "add_address": 37,
     "add_volume": 45,

@@ -4,7 +4,8 @@ import asyncio
 import json
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
@@ -71,38 +72,52 @@ class World:
 
     def run(self, story: Story, check: Callable[["World"], None]) -> "World":
         """Play a story to its quiet end, and judge."""
+        with self.stage() as loop:
+            loop.run_until_complete(self._play(story))
+            check(self)
+        return self
+
+    @contextmanager
+    def stage(self) -> Iterator[asyncio.AbstractEventLoop]:
+        """A database and an event loop in virtual time, for as long as this is open."""
         shutil.copyfile(template(self.folder), self.file)
         loop = looptime.new_event_loop(start=0, noop_cycles=0)
         loop.set_task_factory(_adopting)
         loop.set_exception_handler(self._escaped)
         try:
             with structlog.testing.capture_logs() as self.logs:
-                loop.run_until_complete(self._play(story))
-                check(self)
+                yield loop
         finally:
             loop.close()
             for leftover in self.folder.glob(f"{self.file.name}*"):
                 leftover.unlink()
-        return self
 
     async def _play(self, story: Story) -> None:
-        self.database = open_fast(self.file)
-        self.plain = sqlite3.connect(self.file, isolation_level=None)
+        await self.open()
         try:
-            self.points.crashed = self.crash
-            self.process = Process(self)
-            await self.process.start()
             await story(self)
             await self.calm()
         finally:
-            for process in (self.process, *self.zombies):
-                process.die()
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.sleep(0)
-            self.snapshot()
-            self.plain.close()
-            await self.database.close()
+            await self.close()
+
+    async def open(self) -> None:
+        """The bridge starts."""
+        self.database = open_fast(self.file)
+        self.plain = sqlite3.connect(self.file, isolation_level=None)
+        self.points.crashed = self.crash
+        self.process = Process(self)
+        await self.process.start()
+
+    async def close(self) -> None:
+        """Everything ends; what the database holds stays in `rows`."""
+        for process in (self.process, *self.zombies):
+            process.die()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.sleep(0)
+        self.snapshot()
+        self.plain.close()
+        await self.database.close()
 
     async def calm(self) -> None:
         """No more faults; wait until every operation has ended, at most two days."""
