@@ -50,7 +50,7 @@ types:
 	$(PYTHON) -m mypy bridge tests
 
 imports:
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-cache
 
 phpcs:
 	cd php_shim && phpcs

@@ -4,6 +4,7 @@ The model knows nothing of requests, keys or retries: only what a caller may exp
 other. Between the commands the bridge may be killed and InfraFabric may be silent or away; that must not show.
 """
 
+import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,7 @@ class Machine(RuleBasedStateMachine):
 
     async def _ask(self, action: str, body: dict[str, Any] | None) -> str:
         told = await self.caller.ask(KEY, action, body)
+        await asyncio.sleep(40)  # what goes wrong has to meet the requests
         self.world.sky.weather.calm()
         await self.world.quiet()
         if not told.startswith("op_"):
