@@ -69,7 +69,8 @@ final class AddServiceTest extends ShimTestCase
         foreach ([1, 2] as $time) {
             $vars = self::vars(['use_module' => $flag]);
             $key = self::map($this->module($this->deafRow)->addService($package, $vars))['ifb_key'];
-            self::assertMatchesRegularExpression('/\A[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\z/', $key);
+            $version4 = '/\A[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\z/';
+            self::assertMatchesRegularExpression($version4, $key);
             $keys[] = $key;
         }
         self::assertCount(3, array_unique([...$keys, self::KEY]));

@@ -188,7 +188,9 @@ final class ChangeServiceTest extends ShimTestCase
     public function testOptionShapes(): void
     {
         $service = (object) ['options' => [
-            (object) ['option_name' => 'CPUs', 'option_type' => 'quantity', 'qty' => 3, 'option_value' => null, 'value' => ''],
+            (object) [
+                'option_name' => 'CPUs', 'option_type' => 'quantity', 'qty' => 3, 'option_value' => null, 'value' => '',
+            ],
             (object) ['option_name' => 'plan', 'option_type' => 'select', 'option_value' => 'large', 'value' => 'x'],
             (object) ['option_name' => 'note', 'option_type' => 'text', 'option_value' => null, 'value' => ' hi '],
             (object) ['option_name' => 'none', 'option_type' => 'text', 'option_value' => '', 'value' => ''],

@@ -22,7 +22,10 @@ final class OutcomeTest extends ShimTestCase
         $answers = [
             'done' => self::done(),
             'accepted' => self::accepted(),
-            'failed' => ['status' => 200, 'body' => self::operation('failed', [], ['detail' => 'No room', 'code' => 'no_capacity'])],
+            'failed' => [
+                'status' => 200,
+                'body' => self::operation('failed', [], ['detail' => 'No room', 'code' => 'no_capacity']),
+            ],
             'canceled' => ['status' => 200, 'body' => self::operation('canceled')],
             'failed behind a 202' => ['status' => 202, 'body' => self::operation('failed')],
             'bad request' => self::problem(400, 'malformed'),

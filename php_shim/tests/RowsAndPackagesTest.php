@@ -76,7 +76,8 @@ final class RowsAndPackagesTest extends ShimTestCase
         $module = $this->module();
         $meta = self::map($module->editModuleRow((new ModuleManager())->getRow($id), $vars));
         self::assertFalse($module->errors());
-        self::assertSame([self::BRIDGE_KEY, 'New', 'yes'], [$meta['bridge_key'], $meta['name'], $meta['infrafabric_api_key_set']]);
+        $kept = [$meta['bridge_key'], $meta['name'], $meta['infrafabric_api_key_set']];
+        self::assertSame([self::BRIDGE_KEY, 'New', 'yes'], $kept);
         $put = self::$bridge->requests()[1];
         self::assertSame('Bearer ' . self::BRIDGE_KEY, $put['headers']['authorization']);
         self::assertArrayNotHasKey('infrafabric_api_key', $put['body']);
@@ -111,7 +112,8 @@ final class RowsAndPackagesTest extends ShimTestCase
         $test = ['status' => 200, 'body' => ['ok' => false, 'detail' => 'InfraFabric says 401.']];
         yield 'wrong key' => [['GET /v1/connections' => [self::problem(401, 'unauthorized')]], 'bridge', 'API key'];
         yield 'two connections' => [['GET /v1/connections' => [$two]], 'bridge_key', '2 connections'];
-        yield 'no bridge' => [['GET /v1/connections' => [['status' => 502, 'raw' => 'x']]], 'bridge_url', 'could not be reached'];
+        $away = ['GET /v1/connections' => [['status' => 502, 'raw' => 'x']]];
+        yield 'no bridge' => [$away, 'bridge_url', 'could not be reached'];
         $invalid = self::problem(422, 'validation_failed', $errors);
         yield 'invalid' => [['PUT /v1/connections/*' => [$invalid]], 'webhook_secret', 'Not a secret'];
         yield 'test fails' => [['POST /v1/connections/*/test' => [$test]], 'infrafabric_api_url', 'InfraFabric says 401.'];
@@ -156,7 +158,8 @@ final class RowsAndPackagesTest extends ShimTestCase
         $posted = $this->form();
         $none = [];
         $module = $this->module();
-        foreach ([$module->manageEditRow($row, $none), $module->manageEditRow($row, $posted), $module->manageAddRow($posted)] as $html) {
+        $edits = [$module->manageEditRow($row, $none), $module->manageEditRow($row, $posted)];
+        foreach ([...$edits, $module->manageAddRow($posted)] as $html) {
             foreach ([self::BRIDGE_KEY, self::INFRAFABRIC_KEY, self::WEBHOOK_SECRET] as $secret) {
                 self::assertStringNotContainsString($secret, $html);
             }
@@ -198,7 +201,9 @@ final class RowsAndPackagesTest extends ShimTestCase
         ];
         self::$bridge->script([
             'GET /v1/catalog/plans' => [['status' => 200, 'body' => ['items' => $plans]]],
-            'GET /v1/catalog/images' => [['status' => 200, 'body' => ['items' => [['id' => 'debian-12', 'name' => 'Debian']]]]],
+            'GET /v1/catalog/images' => [
+                ['status' => 200, 'body' => ['items' => [['id' => 'debian-12', 'name' => 'Debian']]]],
+            ],
             'GET /v1/catalog/datacenters' => [['status' => 200, 'body' => ['items' => [['id' => 'fra1', 'name' => 'FRA']]]]],
         ]);
         $row = $this->row();

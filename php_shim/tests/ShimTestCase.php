@@ -174,7 +174,8 @@ abstract class ShimTestCase extends TestCase
      */
     protected static function problem(int $status, string $code, array $more = []): array
     {
-        $body = ['type' => 'urn:x:' . $code, 'title' => 'T', 'status' => $status, 'detail' => 'Detail of ' . $code, 'code' => $code];
+        $body = ['type' => 'urn:x:' . $code, 'title' => 'T', 'status' => $status, 'code' => $code];
+        $body['detail'] = 'Detail of ' . $code;
 
         return ['status' => $status, 'body' => $more + $body];
     }
@@ -204,6 +205,7 @@ abstract class ShimTestCase extends TestCase
      */
     protected static function vars(array $more = []): array
     {
-        return $more + ['use_module' => 'true', 'client_id' => '42', 'ifb_key' => self::KEY, 'ifb_hostname' => 'web1.example.com'];
+        $order = ['use_module' => 'true', 'client_id' => '42', 'ifb_key' => self::KEY];
+        return $more + $order + ['ifb_hostname' => 'web1.example.com'];
     }
 }

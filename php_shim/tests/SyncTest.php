@@ -49,7 +49,7 @@ final class SyncTest extends ShimTestCase
      * @param array<string, mixed> $present the service when it is asked for by itself
      * @param array<string, mixed> ...$pages
      */
-    private function run_(array $present, array ...$pages): void
+    private function sync(array $present, array ...$pages): void
     {
         self::$bridge->reset();
         self::$bridge->script([
@@ -87,7 +87,7 @@ final class SyncTest extends ShimTestCase
         $id = $this->service($this->package, 'active', ['ifb_error' => 'old'])->id;
         $first = self::change('active', ['ifb_ipv4' => '192.0.2.7', 'ifb_key' => self::NONCE]);
         $second = self::change('active', ['ifb_ipv4' => '192.0.2.8', 'ifb_password' => 'pw2-canary']);
-        $this->run_([], self::page([$first], 'c1'), self::page([$second], 'c2'));
+        $this->sync([], self::page([$first], 'c1'), self::page([$second], 'c2'));
         $service = $this->stored($id);
         self::assertSame(['192.0.2.8', 'pw2-canary', '-'], [
             $service->map['ifb_ipv4'], $service->map['ifb_password'], $service->map['ifb_error'],
@@ -95,7 +95,7 @@ final class SyncTest extends ShimTestCase
         self::assertSame(['ifb_password'], $service->secret);
         self::assertSame(self::KEY, $service->map['ifb_key']);
         self::assertSame(['', 'cursor=c1', 'cursor=c2'], $this->queries());
-        $this->run_([]);
+        $this->sync([]);
         self::assertSame(['cursor=c2'], $this->queries());
         $shown = $this->module($this->row)->getAdminServiceInfo((new Services())->get($id), $this->package);
         self::assertStringNotContainsString('Last Error', $shown);
@@ -107,7 +107,8 @@ final class SyncTest extends ShimTestCase
     public function testCursorOfTheLastItem(): void
     {
         $this->service($this->package);
-        $this->run_([], self::page([['cursor' => 41] + self::change('active', []), ['cursor' => 42] + self::change('active', [])]));
+        $changes = [['cursor' => 41] + self::change('active', []), ['cursor' => 42] + self::change('active', [])];
+        $this->sync([], self::page($changes));
         self::assertSame(['', 'cursor=42'], $this->queries());
     }
 
@@ -126,14 +127,14 @@ final class SyncTest extends ShimTestCase
         $this->module()->cron('sync');
         self::assertSame('192.0.2.7', $this->stored($id)->map['ifb_ipv4']);
         self::assertSame('suspended', $this->stored($id)->status);
-        $this->run_(['state' => 'active', 'current_operation_id' => null], self::page($changes, 'c1'));
+        $this->sync(['state' => 'active', 'current_operation_id' => null], self::page($changes, 'c1'));
         self::assertSame('', $this->queries()[0]);
         self::assertSame('active', $this->stored($id)->status);
         $before = State::read()['services'];
         State::change(static function (array &$state): void {
             $state['settings'] = [];
         });
-        $this->run_(['state' => 'active', 'current_operation_id' => null], self::page($changes, 'c1'));
+        $this->sync(['state' => 'active', 'current_operation_id' => null], self::page($changes, 'c1'));
         self::assertSame($before, State::read()['services']);
     }
 
@@ -144,10 +145,13 @@ final class SyncTest extends ShimTestCase
     {
         $id = $this->service($this->package, 'pending', ['ifb_password' => ''])->id;
         $review = $this->service($this->package, 'in_review', ['ifb_key' => self::NONCE])->id;
-        $this->run_(
+        $this->sync(
             [],
             self::page([self::change('provisioning', ['ifb_state' => 'provisioning'])], 'c1'),
-            self::page([self::change('active', ['ifb_state' => 'active', 'ifb_ipv4' => '192.0.2.7', 'ifb_password' => 'p'])], 'c2'),
+            self::page(
+                [self::change('active', ['ifb_state' => 'active', 'ifb_ipv4' => '192.0.2.7', 'ifb_password' => 'p'])],
+                'c2'
+            ),
             self::page([self::change('active', ['ifb_state' => 'active'], null, self::NONCE)], 'c3')
         );
         $service = $this->stored($id);
@@ -181,7 +185,7 @@ final class SyncTest extends ShimTestCase
             $id = $this->service($this->package, $status)->id;
             $operation = ['id' => 'op', 'action' => $action, 'state' => $end, 'error' => ['detail' => 'Provider said no']];
             $present = ['state' => $truth, 'current_operation_id' => null];
-            $this->run_($present, self::page([self::change($truth, ['ifb_state' => $truth], $operation)], 'c1'));
+            $this->sync($present, self::page([self::change($truth, ['ifb_state' => $truth], $operation)], 'c1'));
             $service = $this->stored($id);
             self::assertSame($expected, $service->status);
             self::assertSame($expected !== $status, isset($service->map['ifb_notice']));
@@ -205,7 +209,7 @@ final class SyncTest extends ShimTestCase
         $id = $this->service($this->package, 'suspended')->id;
         $operation = ['id' => 'op', 'action' => 'suspend', 'state' => 'failed', 'error' => ['detail' => 'x']];
         $present = ['state' => 'active', 'current_operation_id' => 'op_2'];
-        $this->run_($present, self::page([self::change('active', [], $operation)], 'c1'));
+        $this->sync($present, self::page([self::change('active', [], $operation)], 'c1'));
         self::assertSame('suspended', $this->stored($id)->status);
     }
 
@@ -228,7 +232,7 @@ final class SyncTest extends ShimTestCase
         self::assertSame(['192.0.2.7', 'active'], [$this->stored($id)->map['ifb_ipv4'], $this->stored($id)->status]);
         self::assertSame('192.0.2.8', $this->stored($other)->map['ifb_ipv4']);
         self::assertSame(['', '', 'cursor=s2', 'cursor=fresh'], $this->queries());
-        $this->run_([]);
+        $this->sync([]);
         self::assertSame(['cursor=fresh'], $this->queries());
     }
 
@@ -253,7 +257,7 @@ final class SyncTest extends ShimTestCase
         $old = $this->service($this->package, 'canceled')->id;
         $id = $this->service($this->package)->id;
         $foreign = $this->service($this->package($this->row(['bridge_url' => 'http://127.0.0.1:1'])), 'active')->id;
-        $this->run_([], self::page([
+        $this->sync([], self::page([
             self::change('active', ['ifb_ipv4' => '192.0.2.9'], null, self::NONCE),
             ['service_key' => ['x']], ['fields' => 'x', 'service_key' => self::KEY],
             self::change('active', ['ifb_ipv4' => '192.0.2.7']),

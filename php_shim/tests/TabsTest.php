@@ -91,24 +91,34 @@ final class TabsTest extends ShimTestCase
             $request = end($posts);
             self::assertSame('/v1/services/' . self::KEY . '/reboot', $request['path']);
             self::assertSame('{}', $request['raw']);
-            self::assertSame([self::NONCE, $actor], [$request['headers']['idempotency-key'], $request['headers']['x-actor']]);
+            $headers = $request['headers'];
+            self::assertSame([self::NONCE, $actor], [$headers['idempotency-key'], $headers['x-actor']]);
             self::assertStringNotContainsString(self::NONCE, $html, 'the next action needs a nonce of its own');
         }
         self::assertCount(2, $this->posts());
     }
 
     /**
+     * @return iterable<string, array{array<string, mixed>, string}>
+     */
+    public static function refusedPosts(): iterable
+    {
+        $valid = ['action' => 'reboot', 'confirm' => '1', 'nonce' => self::NONCE];
+        yield 'no confirmation' => [array_diff_key($valid, ['confirm' => 0]), 'confirm'];
+        yield 'another confirmation' => [['confirm' => 'yes'] + $valid, 'confirm'];
+        yield 'no nonce' => [array_diff_key($valid, ['nonce' => 0]), 'action'];
+        yield 'a nonce that is none' => [['nonce' => '1'] + $valid, 'action'];
+        yield 'not for clients' => [['action' => 'terminate'] + $valid, 'action'];
+        yield 'a list' => [['action' => ['reboot']] + $valid, 'action'];
+        yield 'an unknown image' => [['action' => 'reinstall', 'image' => 'x'] + $valid, 'image'];
+        yield 'a bad key' => [['action' => 'reinstall', 'ssh_key' => 'x'] + $valid, 'ssh_key'];
+        yield 'something else' => [['x' => 'y'], 'action'];
+    }
+
+    /**
      * Proves that incomplete, unknown or forged posts do nothing and say so.
      *
-     * @testWith [{"action": "reboot", "nonce": "0b5ad1f6-54a4-4a4e-8c0c-0d9d6a1a7c02"}, "confirm"]
-     *           [{"action": "reboot", "nonce": "0b5ad1f6-54a4-4a4e-8c0c-0d9d6a1a7c02", "confirm": "yes"}, "confirm"]
-     *           [{"action": "reboot", "confirm": "1"}, "action"]
-     *           [{"action": "reboot", "confirm": "1", "nonce": "1"}, "action"]
-     *           [{"action": "terminate", "confirm": "1", "nonce": "0b5ad1f6-54a4-4a4e-8c0c-0d9d6a1a7c02"}, "action"]
-     *           [{"action": ["reboot"], "confirm": "1", "nonce": "0b5ad1f6-54a4-4a4e-8c0c-0d9d6a1a7c02"}, "action"]
-     *           [{"action": "reinstall", "confirm": "1", "image": "x", "nonce": "0b5ad1f6-54a4-4a4e-8c0c-0d9d6a1a7c02"}, "image"]
-     *           [{"action": "reinstall", "confirm": "1", "ssh_key": "x", "nonce": "0b5ad1f6-54a4-4a4e-8c0c-0d9d6a1a7c02"}, "ssh_key"]
-     *           [{"x": "y"}, "action"]
+     * @dataProvider refusedPosts
      * @param array<string, mixed> $post
      */
     public function testRefusedPosts(array $post, string $field): void
@@ -126,7 +136,8 @@ final class TabsTest extends ShimTestCase
      */
     public function testOnlyTheActiveServiceOfTheTab(): void
     {
-        $post = ['action' => 'stop', 'confirm' => '1', 'nonce' => self::NONCE, 'service_id' => '1', 'ifb_key' => self::NONCE];
+        $post = ['action' => 'stop', 'confirm' => '1', 'nonce' => self::NONCE, 'service_id' => '1'];
+        $post['ifb_key'] = self::NONCE;
         $this->service->status = 'suspended';
         $module = $this->module($this->row);
         $module->tabClientServer($this->service->package, $this->service, [], $post);

@@ -25,7 +25,11 @@ final class ScriptedBridge
         $this->url = 'http://' . $address;
         $this->process = proc_open(
             ['setsid', PHP_BINARY, '-d', 'opcache.enable_cli=0', '-S', $address, __DIR__ . '/router.php'],
-            [['file', '/dev/null', 'r'], ['file', $this->dir . '/server.log', 'a'], ['file', $this->dir . '/server.log', 'a']],
+            [
+                ['file', '/dev/null', 'r'],
+                ['file', $this->dir . '/server.log', 'a'],
+                ['file', $this->dir . '/server.log', 'a'],
+            ],
             $pipes,
             null,
             ['SCRIPTED_BRIDGE_DIR' => $this->dir, 'PHP_CLI_SERVER_WORKERS' => '4']
