@@ -6,6 +6,7 @@ Ranges and formats are those of InfraFabric, so that a request it would refuse i
 import ipaddress
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -28,6 +29,13 @@ _HOSTNAME = rf"^{_LABEL}(?:\.{_LABEL})*$"
 _PLAIN_TYPES = r"ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp(?:256|384|521)"
 _KEY_TYPES = _PLAIN_TYPES + r"|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com"
 _SSH_KEY = rf"^(?:{_KEY_TYPES}) [A-Za-z0-9+/]+={{0,3}}(?: [^\x00-\x1f\x7f]*)?$"
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE,
+)
+_CIDR = re.compile(r"[0-9A-Fa-f.:]+(?:/[0-9]{1,3})?")
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_LINE = r"^[^\x00-\x1f\x7f]*$"
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 P = TypeVar("P", bound="Params")
@@ -52,6 +60,21 @@ def _no_number(value: Any) -> Any:
 
 
 Yes = Annotated[Literal[True], BeforeValidator(_no_number)]
+
+
+def _rfc3339(value: Any) -> Any:
+    """In UTC. Pydantic alone would also take `1700000000` as a moment, and one that is beyond the years in UTC."""
+    if not isinstance(value, str):
+        return value
+    if not _MOMENT.fullmatch(value):
+        raise ValueError("not an RFC 3339 moment with a time zone, such as 2030-01-31T00:00:00Z")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("there is no such moment in the years 1 to 9999 of UTC") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
 
 
 class Params(BaseModel):
@@ -93,7 +116,7 @@ class Create(Params):
     disk_gb: DiskGb | None = None
     datacenter: Name | None = None
     ssh_keys: SshKeys = ()
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     limits: Limits | None = None
     blesta: BlestaIds | None = None
 
@@ -133,7 +156,7 @@ class Edit(Params):
 class Suspend(Params):
     """Why the service is suspended, for staff and client."""
 
-    reason: Annotated[str, Field(max_length=500)] | None = None
+    reason: Annotated[str, Field(max_length=500, pattern=_TEXT)] | None = None
 
 
 class Terminate(Params):
@@ -145,7 +168,7 @@ class Terminate(Params):
 class Renew(Params):
     """The date up to which the service is paid."""
 
-    expires_at: AwareDatetime
+    expires_at: Moment
 
 
 class Reinstall(Params):
@@ -177,6 +200,8 @@ class ReverseDns(Params):
 
 def _cidr(value: str) -> str:
     try:
+        if not _CIDR.fullmatch(value):
+            raise ValueError(value)
         ipaddress.ip_network(value, strict=False)
     except ValueError as error:
         raise ValueError("not an IP network such as 192.0.2.0/24") from error
@@ -193,7 +218,7 @@ class Rule(Params):
     cidrs: Annotated[
         tuple[Annotated[str, Field(max_length=64), AfterValidator(_cidr)], ...], Field(max_length=100)
     ] = ()
-    comment: Annotated[str, Field(max_length=255)] = ""
+    comment: Annotated[str, Field(max_length=255, pattern=_LINE)] = ""
 
     @model_validator(mode="after")
     def _ports_need_a_protocol(self) -> Self:
