@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,12 +197,25 @@ def _decode_cursor(text: str | None, errors: dict[str, dict[str, str]]) -> str |
 
 def number_cursor(position: str | None) -> int:
     """A cursor that is a number; 0 at the beginning."""
-    if position is None:
-        return 0
-    if not re.fullmatch(r"[0-9]{1,18}", position):
+    known = known_cursor(position, lambda text: re.fullmatch(r"[0-9]{1,18}", text) is not None)
+    return 0 if known is None else int(known)
+
+
+def service_cursor(position: str | None) -> str | None:
+    """A cursor that is a service key."""
+    return known_cursor(position, lambda text: _SERVICE_KEY.fullmatch(text) is not None)
+
+
+def known_cursor(position: str | None, is_ours: Callable[[str], bool]) -> str | None:
+    """The position, when the list could have given it.
+
+    Raises:
+        ProblemError: 422; an empty page would say that nothing is left to read.
+    """
+    if position is not None and not is_ours(position):
         raise ProblemError(
             "validation_failed",
             "Correct the query parameters in errors.",
             errors={"cursor": {"format": "Use a cursor that the bridge gave, unchanged."}},
         )
-    return int(position)
+    return position

@@ -27,6 +27,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
     """`GET /v1/connections`: the key's own."""
     api, key = api_of(request), key_of(request)
     page = bodies.page(request)
+    bodies.known_cursor(page.after, is_connection_id)
     found = await api.engine.database.read(_page, key, page)
     more = found[page.limit - 1] if len(found) > page.limit else None
     items = [describe_connection(api.connection_book, stored) for stored in found[: page.limit]]

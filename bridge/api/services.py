@@ -66,6 +66,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
     """`GET /v1/services`."""
     api, key = api_of(request), key_of(request)
     page = bodies.page(request, ("state",))
+    bodies.service_cursor(page.after)
     state = _one_of(request, "state", _STATES)
     found = await api.engine.database.read(_page, key.connection_id, state, page)
     views, newest = found
