@@ -72,7 +72,7 @@ def world(stack: Stack) -> World:
     _done(stack.act(active, "add_address", {"family": "ipv4"}, wait=30))
     service = _done(stack.act(active, "add_volume", {"name": "data", "size_gb": 10}, wait=30))["service"]
     suspended, terminated = _made(stack), _made(stack)
-    operation = _done(stack.act(suspended, "suspend", {}, wait=30))
+    operation = _done(stack.act(suspended, "suspend", {}, wait=30, idempotency_key="suspended-once"))
     _done(stack.act(terminated, "terminate", {"confirm": True}, wait=30))
     services = {"active": active, "suspended": suspended, "terminated": terminated, "failed": _failed(stack)}
     settled(stack)
