@@ -90,16 +90,15 @@ def every_billed_service_has_its_machine(evidence: Evidence) -> Iterator[str]:
 
 
 def no_volume_is_left(evidence: Evidence) -> Iterator[str]:
-    """A volume belongs to a service with a machine."""
-    living = {machine["id"] for machine in evidence.living}
+    """A volume belongs to a service with a machine, and stands in its list, so that it can be removed."""
     for volume in evidence.volumes:
         if volume["status"] == "deleted":
             continue
         service = evidence.service(volume["labels"].get("service_key", ""))
         if service is None or service["state"] not in BILLED:
             yield f"volume {volume['id']} is left over"
-        elif volume["instance_id"] not in living and not service["drifted"]:
-            yield f"volume {volume['id']} is attached to nothing"
+        elif volume["id"] not in {v["id"] for v in _parsed(service["volumes"])} and not service["drifted"]:
+            yield f"volume {volume['id']} is in nobody's sight"
 
 
 # ---- operations -----------------------------------------------------------------------------------------------------
@@ -123,7 +122,11 @@ def everything_accepted_ends(evidence: Evidence) -> Iterator[str]:
 
 
 def effects_come_in_order(evidence: Evidence) -> Iterator[str]:
-    """Effects on a service happen in the order in which its commands were accepted."""
+    """Effects on a service happen in the order in which its commands were accepted.
+
+    Except those of a command that was canceled: what was on its way then may arrive at a machine that is being deleted.
+    """
+    canceled = {row["id"] for row in evidence.operations if row["state"] == "canceled"}
     number = {row["id"]: (row["service_key"], row["service_seq"]) for row in evidence.operations}
     reached: dict[str, tuple[int, str]] = {}
     for effect in evidence.effects:
@@ -133,15 +136,19 @@ def effects_come_in_order(evidence: Evidence) -> Iterator[str]:
             continue
         service_key, seq = number[operation_id]
         before, name = reached.get(service_key, (0, ""))
-        if seq < before:
+        if seq < before and operation_id not in canceled:
             yield f"{effect['kind']} of {effect['key']} came after {name}"
         reached[service_key] = max((before, name), (seq, f"{effect['kind']} of {effect['key']}"))
 
 
 def effects_happen_once(evidence: Evidence) -> Iterator[str]:
-    """A command that succeeded took effect once, one that failed not at all, and none twice."""
+    """A command that succeeded took effect once, one that failed not at all, and none twice.
+
+    Without an effect succeeds only what was so already, or what was found to be so when nobody could be asked.
+    """
     done = _effects_by_operation(evidence)
-    idle = {row["operation_id"] for row in evidence.timeline if _member(row["detail"], "nothing_to_do")}
+    told = ("nothing_to_do", "evidence")
+    idle = {row["operation_id"] for row in evidence.timeline if any(_member(row["detail"], n) for n in told)}
     for row in evidence.operations:
         if row["action"] in ("create", "terminate"):
             continue
@@ -192,12 +199,13 @@ def _said(service: Row) -> dict[str, Any]:
 
 def _seen(machine: Row, volumes: Sequence[Row]) -> dict[str, Any]:
     same = {name: machine[name] for name in ("hostname", "plan", "cpus", "memory_mb", "disk_gb", "image")}
-    attached = [v for v in volumes if v["instance_id"] == machine["id"] and v["status"] != "deleted"]
+    key = machine["reference"].rpartition(":")[2]
+    kept = [v for v in volumes if v["labels"].get("service_key") == key and v["status"] != "deleted"]
     return same | {
         "state": SEEN.get(machine["status"], machine["status"]),
         "expires_at": _moment(machine["expires_at"]),
         "addresses": sorted((a["id"], a["reverse_dns"]) for a in machine["addresses"]),
-        "volumes": sorted((v["id"], v["size_gb"]) for v in attached),
+        "volumes": sorted((v["id"], v["size_gb"]) for v in kept),
         "firewall": len(machine["firewall"]["rules"]),
     }
 

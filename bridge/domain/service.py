@@ -96,11 +96,18 @@ class Service:
             image=instance.image,
             datacenter=instance.datacenter,
             addresses=instance.addresses,
-            volumes=tuple(volume for volume in self.volumes if volume.id in instance.volumes),
+            volumes=tuple(_as_attached(volume, instance) for volume in self.volumes),
             firewall=instance.firewall_rules,
             instance_id=instance.id,
             instance_version=instance.version,
             expires_at=instance.expires_at,
+        )
+
+    def with_volumes(self, volumes: Sequence[Volume]) -> "Service":
+        """The service with its volumes: those of its machine, and detached ones, which cost money as well."""
+        mine = (None, self.instance_id)
+        return replace(
+            self, volumes=tuple(v for v in volumes if v.instance_id in mine and v.status != "deleted")
         )
 
     def knows(self, instance: Instance) -> bool:
@@ -146,6 +153,13 @@ class Service:
             instance_version=0,
             retired=retired,
         )
+
+
+def _as_attached(volume: Volume, instance: Instance) -> Volume:
+    """A volume that the machine does not have any more may still exist: shown as detached until the list is read."""
+    if volume.id in instance.volumes or volume.instance_id is None:
+        return volume
+    return replace(volume, instance_id=None, status="available")
 
 
 def fields(

@@ -7,6 +7,7 @@ from bridge.domain.actions import Deadline, params_of
 from bridge.domain.operation import Cleaning, OperationState
 from bridge.domain.problems import Problem
 from bridge.domain.provider import (
+    DetachVolume,
     Instance,
     Provider,
     ProviderError,
@@ -205,7 +206,22 @@ def _next_step(conn: Transaction, turn: Turn, name: str, now: datetime) -> After
         wake_at=now,
     )
     operations.save(conn, moved)
+    _note_detached(conn, turn, now)
     return After(wake_at=now)
+
+
+def _note_detached(conn: Transaction, turn: Turn, now: datetime) -> None:
+    """A volume that was detached and could not be deleted stays in sight, so that it can be removed once more."""
+    intent = turn.operation.intent
+    if intent is None or not isinstance(intent.command, DetachVolume):
+        return
+    service = services.lock(conn, turn.operation.service_key)
+    assert service is not None
+    volumes = tuple(
+        replace(v, instance_id=None, status="available") if v.id == intent.command.volume_id else v
+        for v in service.volumes
+    )
+    services.save(conn, service, replace(service, volumes=volumes), now)
 
 
 async def _fetch(engine: Engine, turn: Turn, seen: ProviderOperation) -> Truth | None:
@@ -260,7 +276,7 @@ def _settle(conn: Transaction, engine: Engine, turn: Turn, truth: Truth, now: da
     if truth.machine is not None and not _stale(before, truth.machine):
         after = after.observe(truth.machine)
     if truth.volumes is not None:
-        after = replace(after, volumes=tuple(v for v in truth.volumes if v.instance_id == before.instance_id))
+        after = after.with_volumes(truth.volumes)
     if turn.action.sets_password:
         _keep_password(conn, engine, before, truth.password, now)
     _note_how(conn, turn, "succeeded", now)

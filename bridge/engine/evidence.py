@@ -55,9 +55,7 @@ async def investigate(engine: Engine, turn: Turn) -> Found:
         )
         return Found(replace(service, state_reason=problem.detail), problem, drifted=True)
     volumes = await provider.volumes(label=f"service_key:{service.service_key}")
-    observed = replace(
-        service.follow(machine), volumes=tuple(v for v in volumes if v.instance_id == machine.id)
-    )
+    observed = service.follow(machine).with_volumes(volumes)
     effect = _effect(turn, observed, volumes)
     if effect:
         return Found(observed, None)
@@ -74,7 +72,7 @@ def _untouched(turn: Turn, machine: Instance, observed: Service) -> bool:
     intent = turn.operation.intent
     if intent is None or machine.version != intent.baseline.instance_version:
         return False
-    return tuple(volume.id for volume in observed.volumes) == intent.baseline.volumes
+    return {volume.id for volume in observed.volumes} == set(intent.baseline.volumes)
 
 
 def _effect(turn: Turn, observed: Service, volumes: tuple[Volume, ...]) -> bool:

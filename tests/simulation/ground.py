@@ -4,6 +4,7 @@ import base64
 import sqlite3
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from sqlalchemy import event
 
@@ -16,6 +17,7 @@ from bridge.store.inline import InlineDatabase
 from bridge.telemetry.redaction import Redactor
 from tests.simulation.clockwork import EPOCH, SimRng
 
+_COMPILED: dict[Any, Any] = {}
 SECRET = b"a secret for callbacks, 32 bytes"
 
 
@@ -65,4 +67,6 @@ def open_fast(file: Path) -> InlineDatabase:
     def _fast(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")
 
+    for engine in (writer, reader):  # thousands of worlds say the same things: compiled once
+        engine.update_execution_options(compiled_cache=_COMPILED)
     return InlineDatabase(writer, reader)

@@ -277,6 +277,8 @@ class Provider:
 
     def _on_volume(self, key: str, kind: str, volume_id: str, given: Json) -> tuple[int, Json]:
         volume = _found(self.volumes, volume_id)
+        if volume["status"] == "deleted":
+            raise Refusal(404, "not_found")
         machine = self._free(volume["instance_id"]) if volume["instance_id"] else None
         return self._begin(key, kind, machine, given, volume_id)
 
