@@ -28,7 +28,7 @@ class AuditEvent:
 def add(conn: Connection, event: AuditEvent) -> None:
     """Append."""
     values = {name: getattr(event, name) for name in AuditEvent.__dataclass_fields__}
-    conn.execute(table.insert().values(values | {"detail": dict(event.detail)}))
+    conn.execute(table.insert(), values | {"detail": dict(event.detail)})
 
 
 def newest(conn: Connection, limit: int) -> list[AuditEvent]:

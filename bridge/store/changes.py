@@ -36,14 +36,15 @@ def add(conn: Connection, service: Service, operation: Mapping[str, Any] | None,
             {"class": _LOCK_CLASS, "id": service.connection_id},
         )
     conn.execute(
-        table.insert().values(
-            connection_id=service.connection_id,
-            service_key=service.service_key,
-            version=service.version,
-            state=service.state.value,
-            operation=None if operation is None else dict(operation),
-            at=now,
-        )
+        table.insert(),
+        {
+            "connection_id": service.connection_id,
+            "service_key": service.service_key,
+            "version": service.version,
+            "state": service.state.value,
+            "operation": None if operation is None else dict(operation),
+            "at": now,
+        },
     )
 
 

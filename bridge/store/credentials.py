@@ -27,12 +27,13 @@ def put(conn: Connection, service_key: str, credentials: Credentials) -> None:
     """Replace them."""
     remove(conn, service_key)
     conn.execute(
-        table.insert().values(
-            service_key=service_key,
-            username=credentials.username,
-            root_password=credentials.sealed_password,
-            set_at=credentials.set_at,
-        )
+        table.insert(),
+        {
+            "service_key": service_key,
+            "username": credentials.username,
+            "root_password": credentials.sealed_password,
+            "set_at": credentials.set_at,
+        },
     )
 
 

@@ -28,14 +28,15 @@ def add(
 ) -> None:
     """Remember a key; an IntegrityError means that another transaction was first."""
     conn.execute(
-        table.insert().values(
-            connection_id=connection_id,
-            path=path,
-            key=key,
-            fingerprint=remembered.fingerprint,
-            operation_id=remembered.operation_id,
-            created_at=now,
-        )
+        table.insert(),
+        {
+            "connection_id": connection_id,
+            "path": path,
+            "key": key,
+            "fingerprint": remembered.fingerprint,
+            "operation_id": remembered.operation_id,
+            "created_at": now,
+        },
     )
 
 

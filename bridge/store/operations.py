@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
 from bridge.domain.operation import UNFINISHED, Cleaning, Halt, Intent, Operation, OperationState
 from bridge.store.schema import operations as table
@@ -16,6 +16,16 @@ from bridge.store.schema import operations as table
 _UNFINISHED = tuple(state.value for state in UNFINISHED)
 _UNFENCED = frozenset({"halt", "released", "token", "progress"})
 """Written by others while a run is under way; a fenced save leaves them alone."""
+
+# The hottest statements are built once; what they are given names the columns they write.
+_INSERT = table.insert()
+_GET = select(table).where(table.c.id == bindparam("sought"))
+_LOCK = _GET.with_for_update()
+_OF_SERVICE = (table.c.service_key == bindparam("key")) & table.c.state.in_(_UNFINISHED)
+_OPEN = select(table).where(_OF_SERVICE).order_by(table.c.service_seq)
+_FIRST_OPEN = select(table.c.id).where(_OF_SERVICE).order_by(table.c.service_seq).limit(1)
+_CHANGE = table.update().where(table.c.id == bindparam("sought"))
+_SAVE = _CHANGE.where((table.c.token == bindparam("fence")) & table.c.state.in_(_UNFINISHED))
 
 
 class LostTurn(Exception):
@@ -26,7 +36,7 @@ def insert(conn: Connection, operation: Operation) -> Operation:
     """Append an accepted operation with the next number of its service; the service's row must be locked."""
     newest = select(func.coalesce(func.max(table.c.service_seq), 0))
     seq = conn.execute(newest.where(table.c.service_key == operation.service_key)).scalar_one() + 1
-    conn.execute(table.insert().values(_to_row(operation) | {"service_seq": seq}))
+    conn.execute(_INSERT, _to_row(operation) | {"service_seq": seq})
     stored = get(conn, operation.id)
     assert stored is not None
     return stored
@@ -34,26 +44,24 @@ def insert(conn: Connection, operation: Operation) -> Operation:
 
 def get(conn: Connection, operation_id: str) -> Operation | None:
     """The operation, or None."""
-    row = conn.execute(select(table).where(table.c.id == operation_id)).mappings().first()
+    row = conn.execute(_GET, {"sought": operation_id}).mappings().first()
     return None if row is None else _from_row(row)
 
 
 def lock(conn: Connection, operation_id: str) -> Operation | None:
     """The operation with its row locked until the transaction ends."""
-    row = conn.execute(select(table).where(table.c.id == operation_id).with_for_update()).mappings().first()
+    row = conn.execute(_LOCK, {"sought": operation_id}).mappings().first()
     return None if row is None else _from_row(row)
 
 
 def unfinished(conn: Connection, service_key: str) -> list[Operation]:
     """What is still to be done on a service, in its order."""
-    query = select(table).where((table.c.service_key == service_key) & table.c.state.in_(_UNFINISHED))
-    return _all(conn, query.order_by(table.c.service_seq))
+    return [_from_row(row) for row in conn.execute(_OPEN, {"key": service_key}).mappings()]
 
 
 def first_unfinished(conn: Connection, service_key: str) -> str | None:
     """The id of the one operation of a service that may run now."""
-    query = select(table.c.id).where((table.c.service_key == service_key) & table.c.state.in_(_UNFINISHED))
-    return conn.execute(query.order_by(table.c.service_seq).limit(1)).scalar()
+    return conn.execute(_FIRST_OPEN, {"key": service_key}).scalar()
 
 
 def first_unfinished_of(conn: Connection, service_keys: Sequence[str]) -> dict[str, str]:
@@ -68,7 +76,7 @@ def first_unfinished_of(conn: Connection, service_keys: Sequence[str]) -> dict[s
 
 def claim(conn: Connection, operation_id: str, token: str) -> None:
     """Put this run's token into the row; whoever held it before can write no more."""
-    conn.execute(table.update().where(table.c.id == operation_id).values(token=token))
+    conn.execute(_CHANGE, {"sought": operation_id, "token": token})
 
 
 def save(conn: Connection, operation: Operation) -> None:
@@ -79,8 +87,8 @@ def save(conn: Connection, operation: Operation) -> None:
     """
     foreign = _UNFENCED - {"progress"} if operation.ended else _UNFENCED
     values = {name: value for name, value in _to_row(operation).items() if name not in foreign}
-    mine = (table.c.id == operation.id) & (table.c.token == operation.token) & table.c.state.in_(_UNFINISHED)
-    if conn.execute(table.update().where(mine).values(values)).rowcount != 1:
+    fenced = values | {"sought": operation.id, "fence": operation.token}
+    if conn.execute(_SAVE, fenced).rowcount != 1:
         raise LostTurn(operation.id)
 
 
@@ -92,12 +100,12 @@ def set_progress(conn: Connection, operation_id: str, progress: int) -> None:
 
 def set_halt(conn: Connection, operation_id: str, halt: Halt) -> None:
     """Mark a running operation as being ended."""
-    conn.execute(table.update().where(table.c.id == operation_id).values(halt=halt.value))
+    conn.execute(_CHANGE, {"sought": operation_id, "halt": halt.value})
 
 
 def set_released(conn: Connection, operation_id: str) -> None:
     """Note that the caller stopped waiting: Blesta shows the service from now on."""
-    conn.execute(table.update().where(table.c.id == operation_id).values(released=True))
+    conn.execute(_CHANGE, {"sought": operation_id, "released": True})
 
 
 def wake(conn: Connection, operation_ids: Iterable[str], at: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, Select, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select, text
 
 from bridge.domain.provider import Address, FirewallRule, Volume
 from bridge.domain.service import Power, Service, ServiceState
@@ -16,9 +16,11 @@ from bridge.store.schema import services as table
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
 _VOLUMES = TypeAdapter(tuple[Volume, ...])
 _FIREWALL = TypeAdapter(tuple[FirewallRule, ...])
-
-
 _LOCK_CLASS = 0x1FAC
+
+_GET = select(table).where(table.c.service_key == bindparam("sought"))
+_LOCK = _GET.with_for_update()
+_SAVE = table.update().where(table.c.service_key == bindparam("sought"))
 
 
 def serialize(conn: Connection, service_key: str) -> None:
@@ -32,23 +34,24 @@ def serialize(conn: Connection, service_key: str) -> None:
 
 def get(conn: Connection, service_key: str) -> Service | None:
     """The service, or None."""
-    return _one(conn, select(table).where(table.c.service_key == service_key))
+    return _first(conn, _GET, service_key)
 
 
 def lock(conn: Connection, service_key: str) -> Service | None:
     """The service with its row locked until the transaction ends (SQLite: the whole file is)."""
-    return _one(conn, select(table).where(table.c.service_key == service_key).with_for_update())
+    return _first(conn, _LOCK, service_key)
 
 
 def find_by_instance(conn: Connection, connection_id: str, instance_id: str) -> Service | None:
     """The service whose present machine this is."""
     wanted = (table.c.connection_id == connection_id) & (table.c.instance_id == instance_id)
-    return _one(conn, select(table).where(wanted).limit(1))
+    row = conn.execute(select(table).where(wanted).limit(1)).mappings().first()
+    return None if row is None else _from_row(row)
 
 
 def insert(conn: Connection, service: Service) -> Service:
     """A first row for a service key; the caller holds no older one."""
-    conn.execute(table.insert().values(_to_row(service)))
+    conn.execute(table.insert(), _to_row(service))
     return service
 
 
@@ -66,8 +69,7 @@ def save(
     if after == before and operation is None:
         return before
     stored = replace(after, version=before.version + 1, updated_at=now)
-    row = _to_row(stored)
-    conn.execute(table.update().where(table.c.service_key == stored.service_key).values(row))
+    conn.execute(_SAVE, _to_row(stored) | {"sought": stored.service_key})
     changes.add(conn, stored, operation, now)
     return stored
 
@@ -98,8 +100,8 @@ def drifted_count(conn: Connection) -> int:
     return conn.execute(select(func.count()).where(table.c.drifted)).scalar_one()
 
 
-def _one(conn: Connection, query: Select[Any]) -> Service | None:
-    row = conn.execute(query).mappings().first()
+def _first(conn: Connection, query: Select[Any], service_key: str) -> Service | None:
+    row = conn.execute(query, {"sought": service_key}).mappings().first()
     return None if row is None else _from_row(row)
 
 

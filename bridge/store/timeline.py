@@ -17,7 +17,7 @@ def add(
     if event not in EVENTS:
         raise ValueError(f"{event!r} is no timeline event")
     values = {"operation_id": operation_id, "at": at, "event": event, "detail": dict(detail or {})}
-    conn.execute(table.insert().values(values))
+    conn.execute(table.insert(), values)
 
 
 def of(conn: Connection, operation_ids: Sequence[str]) -> dict[str, list[TimelineEvent]]:
