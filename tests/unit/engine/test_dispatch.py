@@ -1,111 +1,16 @@
 """Who wakes operations, in virtual time: no hint is lost, no turn runs twice at once, a broken one harms nobody."""
 
 import asyncio
-import uuid
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from bridge.engine.commands import Commands
-from bridge.engine.context import Engine
-from bridge.engine.dispatch import Advance, LocalDispatcher
 from bridge.engine.finishing import After
-from bridge.infrafabric.transport import Reply, Unreachable
 from bridge.store import operations
 from bridge.store.errors import StoreError
-from tests.unit.engine import virtual
-from tests.unit.engine.virtual import START, World
-
-Plan = After | Exception | Callable[[], Awaitable[After]]
-
-
-class Nowhere:
-    """No network."""
-
-    async def send(self, *_: object) -> Reply:
-        """See `Transport`."""
-        raise Unreachable("connect", "no network")
-
-    async def close(self) -> None:
-        """See `Transport`."""
-
-
-class Nobody:
-    """A process that accepts and never works."""
-
-    def wake(self, operation_id: str, at: datetime | None = None) -> None:
-        """See `Dispatcher`."""
-
-
-class Script:
-    """An `advance` that does what a test plans for each turn of an operation, then nothing."""
-
-    def __init__(self) -> None:
-        self.turns: list[tuple[str, float]] = []
-        self.plans: dict[str, list[Plan]] = {}
-        self.running: set[str] = set()
-        self.most = 0
-
-    async def __call__(self, engine: Engine, operation_id: str) -> After:
-        """See `Advance`."""
-        assert operation_id not in self.running, "two turns of one operation at once"
-        self.turns.append((operation_id, asyncio.get_running_loop().time()))
-        self.running.add(operation_id)
-        self.most = max(self.most, len(self.running))
-        try:
-            plan = self.plans[operation_id].pop(0) if self.plans.get(operation_id) else After()
-            if isinstance(plan, Exception):
-                raise plan
-            return plan if isinstance(plan, After) else await plan()
-        finally:
-            self.running.discard(operation_id)
-
-    def of(self, operation_id: str) -> list[float]:
-        """When the operation had a turn."""
-        return [at for name, at in self.turns if name == operation_id]
-
-
-class Stage:
-    """Worlds whose turns follow a script."""
-
-    def __init__(self, url: str) -> None:
-        self._url, self.script = url, Script()
-
-    def world(self, *, sweep_every: float = 1e6, **options: Any) -> World:
-        """A world that sweeps only when asked to."""
-
-        def local(engine: Engine, step: Advance) -> LocalDispatcher:
-            pause = timedelta(seconds=sweep_every)
-            return LocalDispatcher(engine, step, sweep_every=pause, **options)
-
-        return virtual.world(self._url, Nowhere(), step=self.script, dispatcher=local)
-
-
-@pytest.fixture
-def stage(sqlite_url: str) -> Stage:
-    """An engine whose turns follow a script."""
-    return Stage(sqlite_url)
-
-
-async def _accepted(world: World) -> str:
-    """An operation that is in the table, of which nobody was told."""
-    await world.connect("c1")
-    quiet = World(world.engine, world.dispatcher, Commands(world.engine, Nobody()), world.pool, world.metrics)
-    body = {"type": "vps", "hostname": "a.example", "image": "debian-12", "plan": "vps-1"}
-    return (await quiet.act(str(uuid.uuid4()), "create", body, "c1")).operation.id
-
-
-def _later(seconds: float) -> datetime:
-    return START + timedelta(seconds=asyncio.get_running_loop().time() + seconds)
-
-
-def _play(main: Coroutine[Any, Any, None]) -> None:
-    virtual.run(main)
-
+from tests.unit.engine.stage import Stage, accepted, later, play
 
 # ---- no hint is lost ------------------------------------------------------------------------------------------------
 
@@ -121,14 +26,14 @@ def test_the_wake_up_that_an_earlier_advance_found_is_not_lost(stage: Stage, why
             if why == "woken_meanwhile":
                 world.dispatcher.wake("a")
                 return After(next_id="b")
-            return After(next_id="b", wake_at=_later(0))
+            return After(next_id="b", wake_at=later(0))
 
         stage.script.plans["a"] = [ends_and_is_woken, After()]
         world.dispatcher.wake("a")
         await asyncio.sleep(1)
         await world.close()
 
-    _play(main())
+    play(main())
     assert len(stage.script.of("a")) == 2
     assert stage.script.of("b") == [0.0]
 
@@ -139,15 +44,15 @@ def test_every_advance_of_a_turn_may_find_a_next_one(stage: Stage) -> None:
     async def main() -> None:
         world = stage.world()
         stage.script.plans["a"] = [
-            After(next_id="b", wake_at=_later(0)),
-            After(next_id="c", wake_at=_later(0)),
+            After(next_id="b", wake_at=later(0)),
+            After(next_id="c", wake_at=later(0)),
             After(next_id="d"),
         ]
         world.dispatcher.wake("a")
         await asyncio.sleep(1)
         await world.close()
 
-    _play(main())
+    play(main())
     assert {name for name, _ in stage.script.turns} == {"a", "b", "c", "d"}
 
 
@@ -168,7 +73,7 @@ def test_a_wake_up_during_a_turn_is_one_more_turn(stage: Stage) -> None:
         await asyncio.sleep(10)
         await world.close()
 
-    _play(main())
+    play(main())
     assert stage.script.of("a") == pytest.approx([0.0, 1.0])
 
 
@@ -177,14 +82,14 @@ def test_a_turn_that_wants_to_come_back_comes_back_in_time(stage: Stage) -> None
 
     async def main() -> None:
         world = stage.world()
-        stage.script.plans["a"] = [After(wake_at=_later(7)), After(wake_at=_later(20))]
+        stage.script.plans["a"] = [After(wake_at=later(7)), After(wake_at=later(20))]
         world.dispatcher.wake("a")
         await asyncio.sleep(10)
         world.dispatcher.wake("a")
         await asyncio.sleep(100)
         await world.close()
 
-    _play(main())
+    play(main())
     assert stage.script.of("a") == pytest.approx([0, 7, 10])
 
 
@@ -198,12 +103,12 @@ def test_the_sweep_wakes_what_nobody_was_told_about(stage: Stage) -> None:
         world = stage.world(sweep_every=1)
         await world.dispatcher.start()
         await asyncio.sleep(3.5)
-        operation_id = await _accepted(world)
+        operation_id = await accepted(world)
         await asyncio.sleep(1)
         await world.close()
         assert stage.script.of(operation_id) == pytest.approx([4.0])
 
-    _play(main())
+    play(main())
 
 
 def test_the_sweep_leaves_alone_what_is_under_way_or_not_due(stage: Stage) -> None:
@@ -211,12 +116,12 @@ def test_the_sweep_leaves_alone_what_is_under_way_or_not_due(stage: Stage) -> No
 
     async def main() -> None:
         world = stage.world(sweep_every=1)
-        slow, future = await _accepted(world), await _accepted(world)
-        await world.database.run(operations.wake, [future], _later(5.5))
+        slow, future = await accepted(world), await accepted(world)
+        await world.database.run(operations.wake, [future], later(5.5))
 
         async def takes_long() -> After:
             await asyncio.sleep(4.5)
-            await world.database.run(operations.wake, [slow], _later(1000))
+            await world.database.run(operations.wake, [slow], later(1000))
             return After()
 
         stage.script.plans[slow] = [takes_long]
@@ -226,7 +131,7 @@ def test_the_sweep_leaves_alone_what_is_under_way_or_not_due(stage: Stage) -> No
         assert stage.script.of(future) == pytest.approx([5.5])
         await world.close()
 
-    _play(main())
+    play(main())
 
 
 def test_a_process_that_starts_takes_up_everything_unfinished(stage: Stage) -> None:
@@ -234,17 +139,17 @@ def test_a_process_that_starts_takes_up_everything_unfinished(stage: Stage) -> N
 
     async def main() -> None:
         before = stage.world()
-        now, later = await _accepted(before), await _accepted(before)
-        await before.database.run(operations.wake, [later], _later(30))
+        now, late = await accepted(before), await accepted(before)
+        await before.database.run(operations.wake, [late], later(30))
         await before.close()
         world = stage.world()
         await world.dispatcher.start()
         await asyncio.sleep(60)
         await world.close()
         assert stage.script.of(now) == [0.0]
-        assert stage.script.of(later) == pytest.approx([30.0])
+        assert stage.script.of(late) == pytest.approx([30.0])
 
-    _play(main())
+    play(main())
 
 
 def test_the_sweep_outlives_a_database_that_does_not_answer(
@@ -255,7 +160,7 @@ def test_the_sweep_outlives_a_database_that_does_not_answer(
     async def main() -> None:
         world = stage.world(sweep_every=1)
         await world.dispatcher.start()
-        operation_id = await _accepted(world)
+        operation_id = await accepted(world)
 
         def away(*_: object) -> list[str]:
             raise StoreError("the database is away")
@@ -269,7 +174,7 @@ def test_the_sweep_outlives_a_database_that_does_not_answer(
         await world.close()
 
     with capture_logs() as logs:
-        _play(main())
+        play(main())
     assert [entry["event"] for entry in logs].count("sweep.store_unavailable") == 3
 
 
@@ -279,7 +184,7 @@ def test_an_end_by_another_process_wakes_the_long_poll(stage: Stage) -> None:
     async def main() -> None:
         world = stage.world(sweep_every=1)
         await world.dispatcher.start()
-        operation_id = await _accepted(world)
+        operation_id = await accepted(world)
         waiting = asyncio.create_task(world.commands.wait(operation_id, 60))
         await asyncio.sleep(5.2)
         assert not waiting.done()
@@ -289,7 +194,7 @@ def test_an_end_by_another_process_wakes_the_long_poll(stage: Stage) -> None:
         await asyncio.wait_for(waiting, 1)
         await world.close()
 
-    _play(main())
+    play(main())
 
 
 def _end(conn: Any, operation_id: str) -> None:
@@ -319,7 +224,7 @@ def test_D12_at_most_so_many_turns_at_a_time(stage: Stage) -> None:
         assert world.dispatcher.busy == 0
         await world.close()
 
-    _play(main())
+    play(main())
     assert stage.script.most == 4
     assert len(stage.script.turns) == 100
 
@@ -340,7 +245,7 @@ def test_a_turn_that_breaks_is_logged_and_tried_again(stage: Stage, error: Excep
         await world.close()
 
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
-        _play(main())
+        play(main())
     assert stage.script.of("a") == pytest.approx([0, 5, 10])
     assert stage.script.of("b") == [0]
     told = [entry for entry in logs if entry["event"] == event]
@@ -364,7 +269,7 @@ def test_a_turn_does_not_inherit_the_request_that_woke_it(stage: Stage) -> None:
         await asyncio.sleep(1)
         await world.close()
 
-    _play(main())
+    play(main())
     assert seen == [{"operation_id": "a"}]
 
 
@@ -382,13 +287,13 @@ def test_D4_stopping_waits_for_turns_and_begins_none(stage: Stage) -> None:
         async def takes_long() -> After:
             await asyncio.sleep(3)
             finished.append("a")
-            return After(next_id="b", wake_at=_later(0))
+            return After(next_id="b", wake_at=later(0))
 
         stage.script.plans["a"] = [takes_long]
         world.dispatcher.wake("a")
-        world.dispatcher.wake("timed", _later(2))
+        world.dispatcher.wake("timed", later(2))
         await asyncio.sleep(0.5)
-        await _accepted(world)
+        await accepted(world)
         stopping = asyncio.create_task(world.dispatcher.stop(10))
         await asyncio.sleep(0.1)
         world.dispatcher.wake("c")
@@ -398,7 +303,7 @@ def test_D4_stopping_waits_for_turns_and_begins_none(stage: Stage) -> None:
         await asyncio.sleep(60)
         await world.close()
 
-    _play(main())
+    play(main())
     assert [name for name, _ in stage.script.turns] == ["a"]
 
 
@@ -415,7 +320,7 @@ def test_D4_stopping_waits_no_longer_than_it_may(stage: Stage) -> None:
         assert world.dispatcher.busy == 0
         await world.close()
 
-    _play(main())
+    play(main())
 
 
 async def _for_ever() -> After:
