@@ -105,6 +105,15 @@ final class SurfaceTest extends ShimTestCase
             yield "nested $name" => [(string) json_encode(['a' => [['b' => [$name => ['canary']]]]])];
         }
         yield 'a field' => ['{"fields":[{"key":"ifb_password","value":"canary","encrypted":true}]}'];
+        $inner = (string) json_encode(['password' => 'a canary']);
+        yield 'JSON in JSON' => [(string) json_encode(['raw' => $inner])];
+        yield 'JSON in JSON in JSON' => [(string) json_encode(['raw' => json_encode(['raw' => $inner])])];
+        yield 'a JSON string' => [(string) json_encode($inner)];
+        yield 'cut off JSON' => ['{"a":1,"password":"foo canary'];
+        yield 'cut off list' => ['{"password": ["canary"'];
+        yield 'escaped JSON in text' => ['note {\\"secret\\":\\"a canary\\"}'];
+        yield 'a ticket' => ['ticket=canary; a'];
+        yield 'a harmless field' => ['{"key":"ifb_note","value":"token=canary"}'];
         yield 'a header' => ['Authorization: Bearer canary-token'];
         yield 'a bridge key' => ['seen brk_abc_canary in text'];
         yield 'a webhook secret' => ['seen whsec_canary in text'];

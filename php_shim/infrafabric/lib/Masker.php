@@ -27,13 +27,25 @@ final class Masker
 
     public function text(string $text): string
     {
-        $decoded = json_decode($text, true);
-        $text = is_array($decoded) ? $this->data($decoded) : self::patterns($text);
+        $text = $this->plain($text);
         foreach ($this->secrets as $secret) {
             $text = str_replace([$secret, trim((string) json_encode($secret), '"')], self::MASK, $text);
         }
 
         return mb_strcut($text, 0, self::LONGEST, 'UTF-8');
+    }
+
+    /**
+     * A text by itself; JSON within a JSON string is read as what it is, since names decide only there.
+     */
+    private function plain(string $text): string
+    {
+        $decoded = json_decode($text, true);
+        if (is_array($decoded)) {
+            return $this->data($decoded);
+        }
+
+        return is_string($decoded) ? (string) json_encode($this->plain($decoded)) : self::patterns($text);
     }
 
     /**
@@ -62,7 +74,7 @@ final class Masker
             } elseif (is_array($value)) {
                 $data[$name] = $this->masked($value);
             } elseif (is_string($value)) {
-                $data[$name] = self::patterns($value);
+                $data[$name] = $this->plain($value);
             }
         }
 
@@ -77,6 +89,10 @@ final class Masker
     {
         if (!empty($field['encrypted']) || self::isSecret($field['key'])) {
             $field['value'] = self::MASK;
+        } elseif (is_array($field['value'])) {
+            $field['value'] = $this->masked($field['value']);
+        } elseif (is_string($field['value'])) {
+            $field['value'] = $this->plain($field['value']);
         }
 
         return $field;
@@ -92,9 +108,17 @@ final class Masker
         $text = (string) preg_replace('/\b(Bearer|Basic)\s+[^\s"\'<,]+/i', '$1 ' . self::MASK, $text);
         $text = (string) preg_replace('/\b(brk|whsec)_[A-Za-z0-9_+\/=-]+/', '$1_' . self::MASK, $text);
 
+        $name = '[\w-]*(?:passw|passphrase|pwd|token|secret|api[_-]?key|bridge[_-]?key|authorization|ticket|cookie'
+            . '|credential)[\w-]*';
+        // Broken or cut off JSON: the whole quoted text, to the end where its quote is missing.
+        $text = (string) preg_replace(
+            '/(' . $name . '\\\\*["\']\s*:\s*\[?\s*)\\\\*"(?:\\\\.(?<!\\\\")|[^"\\\\])*(?:\\\\*"|\z)/is',
+            '$1"' . self::MASK . '"',
+            $text
+        );
+
         return (string) preg_replace(
-            '/\b([\w-]*(?:password|passwd|token|secret|api[_-]?key|authorization|cookie)[\w-]*["\']?\s*[:=]\s*)'
-            . '(?!Bearer|Basic)["\']?[^\s"\'&<,;]+/i',
+            '/\b(' . $name . '["\']?\s*[:=]\s*)(?!Bearer|Basic|\[?\s*")\'?[^\s"\'&<,;]+/i',
             '$1' . self::MASK,
             $text
         );

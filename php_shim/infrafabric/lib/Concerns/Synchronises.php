@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Infrafabric\Concerns;
 
+use Infrafabric\Masker;
 use Infrafabric\Sync;
 use Throwable;
 
@@ -105,7 +106,7 @@ trait Synchronises
     {
         try {
             $note = function (string $subject, string $text, bool $good): void {
-                $this->log('infrafabric: ' . $subject, $text, 'output', $good);
+                $this->log('infrafabric: ' . $subject, (new Masker())->text($text), 'output', $good);
             };
             $texts = fn (string $key, string ...$values): string => $this->say($key, ...$values);
             $bridge = $this->bridgeOf($row, 'cron');
