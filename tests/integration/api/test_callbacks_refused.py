@@ -1,5 +1,7 @@
 """Callbacks that are not what they claim to be (requirements C1 to C11): refused, and nothing is stored."""
 
+import base64
+import hmac
 import json
 import time
 from datetime import UTC, datetime
@@ -9,7 +11,7 @@ from standardwebhooks import Webhook
 
 from bridge.demo.stack import CONNECTION
 from tests.integration.api.callbacks import JSON, changed, event, message, post
-from tests.integration.api.conftest import World, assert_problem
+from tests.integration.api.conftest import SECRET, World, assert_problem
 
 
 def test_c1_a_changed_byte_is_noticed(unchanged: World) -> None:
@@ -109,6 +111,13 @@ def test_c9_an_unknown_connection_looks_like_a_bad_signature(unchanged: World) -
     assert_problem(post(unchanged.stack, raw, message(unchanged.stack, raw), path), 401, "signature_invalid")
 
 
+def test_c3_another_connection_s_secret_signs_nothing_here(unchanged: World) -> None:
+    """Good where it belongs, it is worth nothing at the neighbour's address."""
+    raw = event()
+    headers = message(unchanged.stack, raw, secret=SECRET)
+    assert_problem(post(unchanged.stack, raw, headers), 401, "signature_invalid")
+
+
 def test_c11_a_large_body_is_refused_before_it_is_hashed(unchanged: World) -> None:
     """A quarter of a megabyte is far more than an event."""
     raw = json.dumps({"type": "x", "data": {"x": "y" * 300_000}}).encode()
@@ -123,8 +132,23 @@ def test_c11_only_json_is_read(unchanged: World, kind: str) -> None:
     assert_problem(post(unchanged.stack, raw, headers), 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("raw", [b"\xff\xfe", b'{"type": "\xff"}', b"\x00" * 20])
-def test_c11_bytes_that_are_no_utf8_are_refused(unchanged: World, raw: bytes) -> None:
-    """Whether signed or not, a 4xx."""
+NOT_UTF8 = [b"\xff\xfe", b'{"type": "\xff"}', b'{"type": "x", "data": {"id": "\xc3"}}']
+
+
+@pytest.mark.parametrize("raw", NOT_UTF8)
+def test_c11_unsigned_bytes_that_are_no_utf8_are_refused(unchanged: World, raw: bytes) -> None:
+    """The signature is checked before anybody tries to read them."""
     headers = changed(message(unchanged.stack, b"{}"), "webhook-signature", "v1," + "A" * 43 + "=")
     assert_problem(post(unchanged.stack, raw, headers), 401, "signature_invalid")
+
+
+@pytest.mark.parametrize("raw", NOT_UTF8)
+def test_c11_signed_bytes_that_are_no_utf8_are_refused(unchanged: World, raw: bytes) -> None:
+    """Authentic and unreadable is a 400, never a 5xx; the public library signs text only, so this signs itself."""
+    headers = message(unchanged.stack, b"{}")
+    said = dict(headers)
+    key = base64.b64decode(unchanged.stack.secret.removeprefix("whsec_"))
+    signed = f"{said['webhook-id']}.{said['webhook-timestamp']}.".encode() + raw
+    digest = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    headers = changed(headers, "webhook-signature", f"v1,{digest}")
+    assert_problem(post(unchanged.stack, raw, headers), 400, "malformed")

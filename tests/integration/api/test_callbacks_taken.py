@@ -85,6 +85,18 @@ def test_c7_a_repetition_is_taken_without_effect(stack: Stack) -> None:
     assert counted(stack, 'infrafabric_bridge_callbacks_total{outcome="duplicate"') == before + 3
 
 
+def test_c7_a_known_id_has_no_effect_with_news_either(stack: Stack) -> None:
+    """News under an id that was taken already change nothing; the same news under a new id do."""
+    key, name = str(uuid.uuid4()), f"msg_{uuid.uuid4().hex}"
+    machine = stack.act(key, "create", order(), wait=30).body["service"]["instance_id"]
+    truth = next(i for i in stack.truth()["instances"] if i["id"] == machine)
+    first, news = event(), event("instance.updated", **truth | {"version": 90, "hostname": "new.example"})
+    steps = ((first, name, "one.example"), (news, name, "one.example"), (news, None, "new.example"))
+    for raw, message_id, shown in steps:
+        assert post(stack, raw, message(stack, raw, message_id=message_id)).status == 204
+        assert stack.api("GET", f"/v1/services/{key}").body["hostname"] == shown
+
+
 def test_c9_unknown_types_are_taken_and_counted(stack: Stack) -> None:
     """Otherwise InfraFabric would repeat them for days."""
     before = counted(stack, 'infrafabric_bridge_callbacks_total{outcome="ignored"')
