@@ -183,11 +183,13 @@ final class SyncTest extends ShimTestCase
                 $state['settings'] = $state['services'] = [];
             });
             $id = $this->service($this->package, $status)->id;
-            $operation = ['id' => 'op', 'action' => $action, 'state' => $end, 'error' => ['detail' => 'Provider said no']];
+            $error = ['detail' => 'Provider said no: token=note-canary'];
+            $operation = ['id' => 'op', 'action' => $action, 'state' => $end, 'error' => $error];
             $present = ['state' => $truth, 'current_operation_id' => null];
             $this->sync($present, self::page([self::change($truth, ['ifb_state' => $truth], $operation)], 'c1'));
             $service = $this->stored($id);
             self::assertSame($expected, $service->status);
+            self::assertStringNotContainsString('note-canary', self::logText() . json_encode($service->map));
             self::assertSame($expected !== $status, isset($service->map['ifb_notice']));
             if ($expected !== $status) {
                 self::assertStringContainsString('Provider said no', $service->map['ifb_notice']);

@@ -210,7 +210,8 @@ final class Sync
         $undone = ['suspend' => 'suspended', 'unsuspend' => 'active', 'terminate' => 'canceled'];
         $action = is_string($operation['action'] ?? null) ? $operation['action'] : '';
         $error = is_array($operation['error'] ?? null) ? $operation['error'] : [];
-        $detail = is_string($error['detail'] ?? null) ? $error['detail'] : (string) ($error['title'] ?? '');
+        $texts = array_filter([$error['detail'] ?? null, $error['title'] ?? null, ''], 'is_string');
+        $detail = (new Masker())->text((string) reset($texts));
         if (!isset($undone[$action]) || $service->status !== $undone[$action]) {
             ($this->note)('service ' . $service->id, ($this->say)('Infrafabric.sync.failed', $action, $detail), false);
 
