@@ -139,8 +139,11 @@ def test_c10_the_end_may_be_told_before_the_beginning_is_answered(stack: Stack) 
     stack.fault(kind="early", count=1, types=["instance.reboot"])
     key = str(uuid.uuid4())
     assert stack.act(key, "create", order(), wait=30).body["state"] == "succeeded"
+    early = 'infrafabric_bridge_callbacks_total{outcome="early"'
+    before = counted(stack, early)
     done = stack.act(key, "reboot", {}, wait=30)
     assert done.body["state"] == "succeeded"
+    assert counted(stack, early) > before
     rebooted = [o for o in stack.truth()["operations"] if o["type"] == "instance.reboot"]
     assert sum(o["instance_id"] == done.body["service"]["instance_id"] for o in rebooted) == 1
 
