@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, select
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select
 
 from bridge.store import schema
 from bridge.store.schema import connections as table
 
+_GET = select(table).where(table.c.id == bindparam("sought"))
 _OWNED = (
     schema.operations,
     schema.services,
@@ -43,7 +44,7 @@ class StoredConnection:
 
 def get(conn: Connection, connection_id: str) -> StoredConnection | None:
     """The connection, or None."""
-    row = conn.execute(select(table).where(table.c.id == connection_id)).mappings().first()
+    row = conn.execute(_GET, {"sought": connection_id}).mappings().first()
     return None if row is None else _from_row(row)
 
 

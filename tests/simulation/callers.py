@@ -143,14 +143,19 @@ class Caller_:
 async def live(world: "World", service_key: str, dice: Random) -> None:
     """One service's life as a shop would have it, with everything in a random order."""
     caller = Caller_(world, dice)
-    for _ in range(dice.choice((1, 1, 2))):
+    for _ in range(dice.choice((1, 1, 1, 2))):
         await caller.ask(service_key, "create", wait=dice.choice((0, 0, 5, 10)))
         if dice.random() < 0.3:
             await caller.ask(service_key, "create", wait=0)
         for action in _wishes(dice):
             await asyncio.sleep(dice.choice((0.0, 0.0, 1.0, dice.uniform(1, 30))))
             await caller.ask(service_key, action, wait=dice.choice((0, 0, 8)))
-        if dice.random() < 0.6:
+        if dice.random() < 0.15:
+            await caller.ask(service_key, "add_volume", wait=30)
+            await caller.ask(service_key, "remove_volume")
+            await asyncio.sleep(dice.uniform(0, 3))
+            await caller.ask(service_key, "terminate")
+        elif dice.random() < 0.6:
             await asyncio.sleep(dice.choice((0.0, 0.5, dice.uniform(0, 20))))
             await caller.ask(service_key, "terminate", wait=dice.choice((0, 10)))
 
@@ -158,5 +163,4 @@ async def live(world: "World", service_key: str, dice: Random) -> None:
 def _wishes(dice: Random) -> list[str]:
     """What is asked for between a create and its end."""
     some = [name for name in BODIES if name not in ("create", "terminate")]
-    wishes = [dice.choice(some) for _ in range(dice.randint(0, 4))]
-    return wishes if dice.random() < 0.8 else [*wishes, "add_volume", "remove_volume"]
+    return [dice.choice(some) for _ in range(dice.randint(0, 4))]

@@ -338,7 +338,7 @@ async def shop(world: World) -> None:
     """A few services with random lives, kills and clock jumps while they run."""
     lives = [
         live(world, f"00000000-0000-4000-8000-{number:012x}", Random(world.dice.getrandbits(64)))
-        for number in range(world.dice.randint(1, 3))
+        for number in range(world.dice.choice((1, 1, 2)))
     ]
     if world.dice.random() < 0.1:
         world.plant("00000000-0000-4000-8000-000000000000")
