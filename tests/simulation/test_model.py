@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -19,6 +20,8 @@ from bridge.store import operations, services
 from tests.simulation.callers import Caller_
 from tests.simulation.network import Weather
 from tests.simulation.world import World, judge
+
+pytestmark = pytest.mark.timeout(900)  # much work, and machines differ
 
 KEY = "00000000-0000-4000-8000-000000000001"
 

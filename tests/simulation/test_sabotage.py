@@ -7,6 +7,8 @@ import pytest
 from tests.simulation.sabotage import SABOTAGES, built_in
 from tests.simulation.world import Violation, World, climate, judge, shop
 
+pytestmark = pytest.mark.timeout(900)  # much work, and machines differ
+
 SEEDS = 120
 """Within so many worlds every sabotage has to show."""
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.simulation.world import World, climate, judge, shop
 
+pytestmark = pytest.mark.timeout(900)  # much work, and machines differ
+
 CHUNK = 25
 SEEDS = int(os.environ.get("SEEDS", "2000"))
 _ONE = os.environ.get("SEED")
