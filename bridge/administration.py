@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bridge.app import Foundation, outbound_policy
+from bridge.app import Foundation, engine_beside, outbound_policy
 from bridge.connection_settings import (
     ConnectionSettings,
     describe_connection,
@@ -17,11 +17,14 @@ from bridge.connection_settings import (
     store_connection,
 )
 from bridge.domain.access import ApiKey, Scope
+from bridge.domain.drift import Finding
 from bridge.domain.parameters import parse
+from bridge.engine.reconcile.run import Reconcile
 from bridge.security import keys as minting
 from bridge.store import audit, connections, keys
 from bridge.store.audit import AuditEvent
 from bridge.store.database import Transaction
+from bridge.store.reconcile_runs import RunUnderWay
 
 _MOST_DAYS = 3650
 _BOUND = frozenset({Scope.MODULE, Scope.INFRAFABRIC})
@@ -116,6 +119,60 @@ async def delete_connection(base: Foundation, options: argparse.Namespace) -> in
     await base.database.run(remove_connection, options.id, event)
     print(f"Connection {options.id} is deleted.")
     return 0
+
+
+async def reconcile(base: Foundation, options: argparse.Namespace) -> int:
+    """`reconcile`: 0 = compared, whatever was found; 1 = a connection could not be compared to the end, or asks."""
+    if options.allow_removals is not None and options.allow_removals < 0:
+        raise AdministrationError("--allow-removals takes a number from 0 on.")
+    chosen = [options.connection] if options.connection else await _connection_ids(base)
+    async with engine_beside(base) as engine:
+        run = Reconcile(engine, wake=lambda operation_id: None)
+        outcomes = [await _reconcile_one(run, connection_id, options) for connection_id in chosen]
+    return 0 if set(outcomes) <= {"done"} else 1
+
+
+async def _reconcile_one(run: Reconcile, connection_id: str, options: argparse.Namespace) -> str:
+    try:
+        report = await run(
+            connection_id,
+            "light" if options.light else "full",
+            dry=options.dry_run,
+            allow=options.allow_removals,
+            tell=_tell,
+        )
+    except RunUnderWay:
+        print(f"{connection_id}: another process compares it just now. Wait two minutes, then try again.")
+        return "under_way"
+    except LookupError as error:
+        raise AdministrationError(
+            f"There is no connection {connection_id}. See: infrafabric-bridge connections list"
+        ) from error
+    counts = report.run.counts
+    found = ", ".join(f"{number} {kind}" for kind, number in sorted(report.found.items())) or "nothing"
+    seen = f"{counts.get('machines', 0)} machines, {counts.get('volumes', 0)} volumes"
+    begun = f"{counts.get('repairs', 0)} repairs and {counts.get('removals', 0)} removals begun"
+    print(f"{connection_id}: {report.outcome}; {seen}; wrong: {found}; {begun}. {report.why}".rstrip())
+    if report.outcome == "too_many_removals":
+        print(_ASK.format(number=counts["removals_wanted"]))
+    return report.outcome
+
+
+_ASK = (
+    "{number} things would have to be removed, which is more than one run may do by itself, so none was. Look at "
+    "them with GET /v1/drift. If they shall all go: infrafabric-bridge reconcile --allow-removals {number}"
+)
+
+
+def _tell(finding: Finding) -> None:
+    named = finding.volume_id or finding.instance_id or "-"
+    print(
+        f"{finding.kind:<16}  {finding.service_key or '-':<36}  {named}  {json.dumps(dict(finding.detail))}"
+    )
+
+
+async def _connection_ids(base: Foundation) -> list[str]:
+    return [stored.id for stored in await base.database.read(connections.page, None, 10_000)]
 
 
 # ---- helpers --------------------------------------------------------------------------------------------------------

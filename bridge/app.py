@@ -22,6 +22,8 @@ from bridge.engine.context import Engine, Policy
 from bridge.engine.dispatch import LocalDispatcher
 from bridge.engine.housekeeping import Housekeeper, Retention
 from bridge.engine.notifier import Notifier
+from bridge.engine.reconcile.run import Reconcile
+from bridge.engine.reconcile.schedule import Scheduler, Timetable
 from bridge.infrafabric.addresses import OutboundPolicy
 from bridge.infrafabric.pool import ProviderPool
 from bridge.infrafabric.settings import ClientSettings, GateSettings
@@ -29,7 +31,7 @@ from bridge.infrafabric.transport import AiohttpTransport
 from bridge.security import keys as api_keys
 from bridge.security import network, vault
 from bridge.settings import Settings, SettingsError
-from bridge.store import engines, meta, migrate, operations, services
+from bridge.store import engines, findings, meta, migrate, operations, services
 from bridge.store.database import Database, open_database
 from bridge.store.sqlite import database_file, exclusive_server_lock
 from bridge.system import SystemClock, SystemIds, SystemRng
@@ -152,6 +154,54 @@ def _gate_settings(settings: Settings) -> GateSettings:
     )
 
 
+def _transport(settings: Settings) -> AiohttpTransport:
+    return AiohttpTransport(
+        outbound_policy(settings),
+        connect_timeout=settings.client_connect_timeout,
+        request_timeout=settings.client_request_timeout,
+        answer_limit=settings.client_answer_limit,
+    )
+
+
+def _pool(base: Foundation, transport: AiohttpTransport, metrics: Metrics) -> ProviderPool:
+    return ProviderPool(
+        transport,
+        base.clock,
+        base.rng,
+        client=_client_settings(base.settings),
+        gate=_gate_settings(base.settings),
+        observer=metrics.provider_called,
+    )
+
+
+def _engine(base: Foundation, pool: ProviderPool, metrics: Metrics, installation: str) -> Engine:
+    return Engine(
+        database=base.database,
+        clock=base.clock,
+        ids=base.ids,
+        rng=base.rng,
+        vault=base.vault,
+        connections=base.book,
+        providers=pool,
+        notifier=Notifier(),
+        gauges=metrics,
+        policy=policy(base.settings),
+        installation=installation,
+        protect=base.redactor.protect,
+    )
+
+
+@asynccontextmanager
+async def engine_beside(base: Foundation) -> AsyncIterator[Engine]:
+    """An engine for a command, beside a running server or without one; what it accepts, the server's sweep finds."""
+    installation = await base.database.run(meta.installation, base.ids.new("inst"))
+    transport, metrics = _transport(base.settings), Metrics()
+    try:
+        yield _engine(base, _pool(base, transport, metrics), metrics, installation)
+    finally:
+        await transport.close()
+
+
 class Bridge:
     """A running bridge: engine, dispatcher, HTTP server. `start`, then `stop` once."""
 
@@ -160,30 +210,12 @@ class Bridge:
         self._settings = settings
         self._transport = transport
         self.metrics = Metrics()
-        self._pool = ProviderPool(
-            transport,
-            base.clock,
-            base.rng,
-            client=_client_settings(settings),
-            gate=_gate_settings(settings),
-            observer=self.metrics.provider_called,
-        )
-        self.engine = Engine(
-            database=base.database,
-            clock=base.clock,
-            ids=base.ids,
-            rng=base.rng,
-            vault=base.vault,
-            connections=base.book,
-            providers=self._pool,
-            notifier=Notifier(),
-            gauges=self.metrics,
-            policy=policy(settings),
-            installation=installation,
-            protect=base.redactor.protect,
-        )
+        self._pool = _pool(base, transport, self.metrics)
+        self.engine = _engine(base, self._pool, self.metrics, installation)
         self._dispatcher = LocalDispatcher(self.engine, advance, concurrency=settings.concurrency)
         self._housekeeper = Housekeeper(self.engine, _retention(settings))
+        reconcile = Reconcile(self.engine, self._dispatcher.wake)
+        self._scheduler = Scheduler(self.engine, reconcile, _timetable(settings))
         self.health = Health()
         self._runner = Runner(
             application(self._api(base)),
@@ -223,6 +255,7 @@ class Bridge:
         """
         await self._dispatcher.start()
         self._housekeeper.start()
+        self._scheduler.start()
         await self._runner.setup()
         listen, port = self._settings.host, self._settings.port
         try:
@@ -241,6 +274,7 @@ class Bridge:
         await self.engine.clock.sleep(self._settings.drain_delay)
         for site in list(self._runner.sites):
             await site.stop()
+        await self._scheduler.stop()
         await self._dispatcher.stop(self._settings.shutdown_timeout)
         await self._housekeeper.stop()
         self.engine.notifier.close()
@@ -266,6 +300,7 @@ class Bridge:
         overdue = await self.engine.database.read(operations.overdue_terminates, late)
         self.metrics.terminate_overdue.set(overdue)
         self.metrics.drifted.set(await self.engine.database.read(services.drifted_count))
+        self.metrics.drift(await self.engine.database.read(findings.counts))
         self.metrics.queue.set(self._dispatcher.busy)
         for connection_id, gate in self._pool.gates().items():
             self.metrics.gate_changed(connection_id, gate.breaker.state, gate.budget.tokens)
@@ -276,6 +311,13 @@ def _retention(settings: Settings) -> Retention:
         idempotency=timedelta(seconds=settings.idempotency_retention),
         changes=timedelta(seconds=settings.changes_retention),
         callbacks=timedelta(seconds=settings.callback_retention),
+    )
+
+
+def _timetable(settings: Settings) -> Timetable:
+    return Timetable(
+        full=timedelta(seconds=settings.reconcile_full_every),
+        light=timedelta(seconds=settings.reconcile_light_every),
     )
 
 
@@ -291,13 +333,7 @@ async def serve(settings: Settings, redactor: Redactor, announce: Any) -> None:
     with _only_server(settings.store_url):
         async with foundation(settings, redactor) as base:
             installation = await base.database.run(meta.installation, base.ids.new("inst"))
-            transport = AiohttpTransport(
-                outbound_policy(settings),
-                connect_timeout=settings.client_connect_timeout,
-                request_timeout=settings.client_request_timeout,
-                answer_limit=settings.client_answer_limit,
-            )
-            bridge = Bridge(base, transport, installation)
+            bridge = Bridge(base, _transport(settings), installation)
             stopping = _stop_on_signals()
             try:
                 url = await bridge.start()

@@ -1,4 +1,4 @@
-"""The command line: `infrafabric-bridge serve | sandbox | demo | migrate | keys … | connections …`."""
+"""The command line: `infrafabric-bridge serve | sandbox | demo | migrate | reconcile | keys … | connections …`."""
 
 import argparse
 import asyncio
@@ -136,9 +136,26 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     migrate = _settings_flags(commands.add_parser("migrate", help="bring the database to the present schema"))
     migrate.set_defaults(run=_migrate)
+    _reconcile_command(commands)
     _key_commands(commands)
     _connection_commands(commands)
     return parser
+
+
+def _reconcile_command(commands: Any) -> None:
+    command = commands.add_parser(
+        "reconcile", help="compare what InfraFabric has with what the bridge believes"
+    )
+    _settings_flags(command)
+    command.add_argument("--connection", metavar="ID", help="only this one; otherwise one after the other")
+    command.add_argument("--light", action="store_true", help="only machines that changed since the last run")
+    command.add_argument(
+        "--dry-run", action="store_true", help="only print what is found; change and record nothing"
+    )
+    command.add_argument(
+        "--allow-removals", type=int, metavar="N", help="how many removals may begin, instead of max(3, 1 %%)"
+    )
+    command.set_defaults(run=_administer(administration.reconcile))
 
 
 def _settings_flags(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -31,6 +31,20 @@ Secret = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_sec
 Header = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[!-~]+$")]
 
 
+Word = Literal["report", "repair"]
+
+
+class Policies(Params):
+    """What reconcile does about each class of drift; left out means report."""
+
+    missing_upstream: Word | None = None
+    orphan_upstream: Word | None = None
+    state_drift: Word | None = None
+    spec_drift: Word | None = None
+    expiry_drift: Word | None = None
+    leftover_volumes: Word | None = None
+
+
 class ConnectionSettings(Params):
     """What a `PUT` may carry; a member left out, or a secret of `***`, keeps its old value. Timeouts in seconds."""
 
@@ -42,7 +56,7 @@ class ConnectionSettings(Params):
     webhook_secrets: Annotated[tuple[Secret, ...], Field(max_length=8)] | None = None
     rate_limit_per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     max_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
-    policies: dict[str, str] | None = None
+    policies: Policies | None = None
 
 
 _DEFAULTS: dict[str, Any] = {

@@ -90,6 +90,15 @@ class Settings(BaseSettings):
         86_400, description="How long a create is tried anew once Blesta shows the service."
     )
     catalog_ttl: Seconds = Field(3600, description="How long a fetched catalogue counts as fresh.")
+    reconcile_full_every: float = Field(
+        86_400,
+        ge=0,
+        le=31_536_000,
+        description="How often everything is compared with InfraFabric; 0 = never.",
+    )
+    reconcile_light_every: float = Field(
+        3600, ge=0, le=31_536_000, description="How often what has changed there is compared; 0 = never."
+    )
     terminate_alert: Seconds = Field(
         3600, description="Age from which an unconfirmed terminate counts as overdue."
     )

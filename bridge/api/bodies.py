@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,6 +176,19 @@ def _limit(request: web.Request, default: int, largest: int, errors: dict[str, d
         errors["limit"] = {"valid": f"limit is a whole number from 1 to {largest}."}
         return default
     return int(text)
+
+
+def one_of(request: web.Request, name: str, allowed: Iterable[str]) -> str | None:
+    """A query parameter that knows only some words; None when it is not given.
+
+    Raises:
+        ProblemError: 422 with `errors`.
+    """
+    value, words = request.query.get(name), [str(word) for word in allowed]
+    if value is not None and value not in words:
+        errors = {name: {"valid": f"{name} is one of {', '.join(words)}."}}
+        raise ProblemError("validation_failed", "Correct the query parameters in errors.", errors=errors)
+    return value
 
 
 def encode_cursor(position: str) -> str:

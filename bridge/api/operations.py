@@ -1,15 +1,14 @@
 """Operations: read one (and wait for it), list, cancel, try again."""
 
-from typing import Any
-
 from aiohttp import web
 
 from bridge.api import access, bodies, shapes
 from bridge.api.context import actor_of, api_of, key_of, request_id_of
 from bridge.domain.access import Scope
-from bridge.domain.actions import REGISTRY, Caller
+from bridge.domain.actions import Caller
 from bridge.domain.operation import OperationState
 from bridge.domain.problems import ProblemError
+from bridge.domain.repairs import ACTIONS
 from bridge.engine.commands import Asker
 from bridge.store import credentials, operations, services, timeline
 from bridge.store.database import Transaction
@@ -87,8 +86,8 @@ async def page_of_operations(request: web.Request, service_key: str | None = Non
     api, key = api_of(request), key_of(request)
     page = bodies.page(request, ("state", "action"))
     filters = {
-        "state": _known(request, "state", [state.value for state in OperationState]),
-        "action": _known(request, "action", list(REGISTRY)),
+        "state": bodies.one_of(request, "state", OperationState),
+        "action": bodies.one_of(request, "action", ACTIONS),
     }
     found = await api.engine.database.read(_page, key.connection_id, service_key, filters, page)
     with_password = key.scope is Scope.MODULE
@@ -139,11 +138,3 @@ def _staff(request: web.Request) -> Asker:
     if actor.caller is Caller.CLIENT:
         raise ProblemError("forbidden", "A client may not cancel or retry operations.")
     return Asker(actor.caller, actor.text, key_of(request).id, request_id_of(request))
-
-
-def _known(request: web.Request, name: str, allowed: list[str]) -> Any:
-    value = request.query.get(name)
-    if value is not None and value not in allowed:
-        errors = {name: {"valid": f"{name} is one of {', '.join(allowed)}."}}
-        raise ProblemError("validation_failed", "Correct the query parameters in errors.", errors=errors)
-    return value

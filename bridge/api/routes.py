@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from bridge.api import callbacks, catalog, changes, connections, health, operations, services
+from bridge.api import callbacks, catalog, changes, connections, drift, health, operations, services
 from bridge.api.context import API, Api
 from bridge.api.middleware import authenticate, explain, identify
 from bridge.api.server import Handler, expect, set_server_header
@@ -25,6 +25,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{_OPERATION}/cancel", operations.cancel),
     ("POST", f"{_OPERATION}/retry", operations.retry),
     ("GET", "/v1/changes", changes.listing),
+    ("GET", "/v1/drift", drift.listing),
     ("GET", "/v1/catalog/plans", catalog.of_kind("plans")),
     ("GET", "/v1/catalog/images", catalog.of_kind("images")),
     ("GET", "/v1/catalog/datacenters", catalog.of_kind("datacenters")),

@@ -67,7 +67,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
     api, key = api_of(request), key_of(request)
     page = bodies.page(request, ("state",))
     bodies.service_cursor(page.after)
-    state = _one_of(request, "state", _STATES)
+    state = bodies.one_of(request, "state", _STATES)
     found = await api.engine.database.read(_page, key.connection_id, state, page)
     views, newest = found
     more = views[page.limit - 1] if len(views) > page.limit else None
@@ -189,14 +189,6 @@ def _read_credentials(conn: Transaction, key: Any, service_key: str, event: Audi
     named = {"service_key": service_key, "connection_id": view.service.connection_id}
     audit.add(conn, AuditEvent(**{name: getattr(event, name) for name in event.__dataclass_fields__} | named))
     return view
-
-
-def _one_of(request: web.Request, name: str, allowed: frozenset[str]) -> str | None:
-    value = request.query.get(name)
-    if value is not None and value not in allowed:
-        message = f"{name} is one of {', '.join(sorted(allowed))}."
-        raise ProblemError("validation_failed", "Correct the query.", errors={name: {"valid": message}})
-    return value
 
 
 def _period(request: web.Request) -> tuple[datetime | None, datetime | None]:

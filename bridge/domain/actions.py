@@ -112,6 +112,8 @@ class Action:
     satisfied: Callable[[Service, Any], bool] = _never
     check: Callable[[Service, Any], FieldErrors] = _fine
     makes: bool = False
+    removes: bool = False
+    """Takes a machine and volumes away, by looking, until nothing is left."""
     sets_password: bool = False
 
 
@@ -208,11 +210,20 @@ def _created(service: Service, params: p.Create) -> Service:
     asked = params.model_dump(
         include={*_SIZES, "type", "image", "datacenter", "expires_at"}, exclude_none=True
     )
-    return replace(service.reached(ServiceState.ACTIVE), **asked)
+    wished = params.model_dump(include={*_SIZES, "image", "expires_at"})
+    return replace(service.reached(ServiceState.ACTIVE), **asked).asked(**wished)
 
 
 def _edited(service: Service, params: p.Edit) -> Service:
-    return replace(service, **params.model_dump(exclude_none=True))
+    return replace(service, **params.model_dump(exclude_none=True)).asked(**params.model_dump())
+
+
+def _reinstalled(service: Service, params: p.Reinstall) -> Service:
+    return replace(service, image=params.image).asked(image=params.image)
+
+
+def _renewed(service: Service, params: p.Renew) -> Service:
+    return replace(service, expires_at=params.expires_at).asked(expires_at=params.expires_at)
 
 
 def _same_sizes(service: Service, params: p.Edit) -> bool:
@@ -326,16 +337,16 @@ _DECLARED = (
     ),
     Action(
         "terminate", p.Terminate, frozenset(ServiceState), NOT_CLIENT, Deadline.NEVER, (),
-        apply=_becomes(ServiceState.TERMINATED), satisfied=_is(ServiceState.TERMINATED),
+        apply=_becomes(ServiceState.TERMINATED), satisfied=_is(ServiceState.TERMINATED), removes=True,
     ),
     Action(
         "renew", p.Renew, EXISTING, NOT_CLIENT, Deadline.PERSISTENT, _one(_renew),
-        apply=lambda service, params: replace(service, expires_at=params.expires_at), satisfied=_paid_up_to,
+        apply=_renewed, satisfied=_paid_up_to,
     ),
     Action("reboot", p.Nothing, ACTIVE, EVERYBODY, Deadline.ACTION, _verb("reboot")),
     Action(
         "reinstall", p.Reinstall, ACTIVE, EVERYBODY, Deadline.PROVISIONING, _one(_reinstall),
-        apply=lambda service, params: replace(service, image=params.image), sets_password=True,
+        apply=_reinstalled, sets_password=True,
     ),
     Action("start", p.Nothing, ACTIVE, EVERYBODY, Deadline.ACTION, _verb("start")),
     Action("stop", p.Nothing, ACTIVE, EVERYBODY, Deadline.ACTION, _verb("stop")),

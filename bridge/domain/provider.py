@@ -7,7 +7,7 @@ are pydantic models because an intent stores them: what is sent again after a cr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -259,6 +259,23 @@ class Accepted:
     volume: Volume | None = None
 
 
+Thing = TypeVar("Thing", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Thing]):
+    """One page of a long list. `ids` names everything on it, also what could not be read and is not in `items`."""
+
+    items: tuple[Thing, ...]
+    ids: tuple[str, ...]
+    next_cursor: str | None
+
+    @property
+    def unreadable(self) -> int:
+        """How many things on the page make no sense."""
+        return len(self.ids) - len(self.items)
+
+
 CatalogKind = Literal["plans", "images", "datacenters"]
 
 # ---- what can go wrong ----------------------------------------------------------------------------------------------
@@ -330,6 +347,16 @@ class Provider(Protocol):
         self, *, instance_id: str | None = None, label: str | None = None
     ) -> tuple[Volume, ...]:
         """All volumes of a machine, or with label `key:value`, every page of them."""
+        ...
+
+    async def instance_page(
+        self, cursor: str | None, *, updated_since: datetime | None = None
+    ) -> Page[Instance]:
+        """The account's machines from a cursor on; with `updated_since` only what changed, deleted ones as well."""
+        ...
+
+    async def volume_page(self, cursor: str | None, *, label: str) -> Page[Volume]:
+        """The volumes with label `key:value` from a cursor on."""
         ...
 
     async def usage(

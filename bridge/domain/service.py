@@ -33,8 +33,10 @@ CLOCK_SKEW = timedelta(seconds=60)
 LIVE = frozenset({ServiceState.PROVISIONING, ServiceState.ACTIVE, ServiceState.SUSPENDED})
 """States in which somebody is billed for a machine, or soon will be."""
 
+SIZES = ("cpus", "memory_mb", "disk_gb")
+
 _POWER = {"running": Power.ON, "stopped": Power.OFF, "suspended": Power.OFF}
-_OBSERVED = {
+OBSERVED = {
     "running": ServiceState.ACTIVE,
     "stopped": ServiceState.ACTIVE,
     "suspended": ServiceState.SUSPENDED,
@@ -78,6 +80,8 @@ class Service:
     client_id: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     retired: tuple[str, ...] = ()
+    wanted_spec: Mapping[str, Any] = field(default_factory=dict)
+    """What the last successful commands asked for: plan or sizes, hostname, image, expires_at (RFC 3339)."""
     last_operation_id: str | None = None
     last_error: str | None = None
     version: int = 0
@@ -125,7 +129,7 @@ class Service:
     def follow(self, instance: Instance) -> "Service":
         """Take over a change made upstream while no operation runs: the truth is shown, and marked where unwanted."""
         seen = self.observe(instance)
-        state = _OBSERVED.get(instance.status)
+        state = OBSERVED.get(instance.status)
         if state is None:
             return replace(
                 seen, drifted=True, state_reason=f"InfraFabric reports the machine as {instance.status}."
@@ -135,6 +139,22 @@ class Service:
         if self.drifted and not drifted:
             reason = None
         return replace(seen, state=state, drifted=drifted, state_reason=reason)
+
+    def lost(self) -> "Service":
+        """The provider does not know the machine any more: nobody decided that here, so it is only marked."""
+        return replace(
+            self,
+            power=Power.UNKNOWN,
+            drifted=True,
+            state_reason="InfraFabric does not know the machine any more.",
+        )
+
+    def asked(self, **wishes: Any) -> "Service":
+        """Remember what a command asked for. A plan stands for its sizes, and sizes without a plan for themselves."""
+        given = {name: _plain(wish) for name, wish in wishes.items() if wish is not None}
+        outdated = SIZES if "plan" in given else ("plan",) if given.keys() & set(SIZES) else ()
+        kept = {name: wish for name, wish in self.wanted_spec.items() if name not in outdated}
+        return replace(self, wanted_spec={**kept, **given})
 
     def reached(self, state: ServiceState, reason: str | None = None) -> "Service":
         """A command succeeded: the service is where it was wanted."""
@@ -153,6 +173,10 @@ class Service:
             instance_version=0,
             retired=retired,
         )
+
+
+def _plain(wish: Any) -> Any:
+    return wish.isoformat() if isinstance(wish, datetime) else wish
 
 
 def _as_attached(volume: Volume, instance: Instance) -> Volume:

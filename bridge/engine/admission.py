@@ -14,6 +14,7 @@ from bridge.domain.actions import REGISTRY, Action, Caller, params_of
 from bridge.domain.operation import Halt, Operation, OperationState
 from bridge.domain.parameters import Create, Params
 from bridge.domain.problems import Problem, ProblemError
+from bridge.domain.repairs import ACTIONS
 from bridge.domain.service import LIVE, Service, ServiceState
 from bridge.engine.finishing import end_queued, report
 from bridge.store import audit, idempotency, operations, services, timeline
@@ -97,7 +98,7 @@ def project(service: Service, pending: Sequence[Operation]) -> Service:
     """The service as it will be if everything accepted succeeds."""
     for operation in pending:
         if operation.halt is Halt.NO:
-            action = REGISTRY[operation.action]
+            action = ACTIONS[operation.action]
             service = action.apply(service, params_of(action, operation.params))
     return service
 
@@ -268,11 +269,19 @@ def _record_noop(
     stored = operations.insert(conn, done)
     _accepted(conn, command, stored, now)
     timeline.add(conn, stored.id, now, "succeeded", {"nothing_to_do": True})
-    if not pending and service.drifted and service.wanted is not service.state:
-        accepted = command.action.apply(service, command.params)
-        if accepted.state is service.state:
-            services.save(conn, service, replace(service, wanted=service.state, drifted=False), now)
+    if not pending:
+        services.save(conn, service, _confirmed(command, service), now)
     return stored
+
+
+def _confirmed(command: Command, service: Service) -> Service:
+    """What was so already, perhaps by somebody else's doing, is from now on what was commanded."""
+    accepted = command.action.apply(service, command.params)
+    if service.drifted and service.wanted is not service.state and accepted.state is service.state:
+        service = replace(service, wanted=service.state, drifted=False)
+    if isinstance(command.params, Create):
+        return service  # the same order once more: what was edited since then stays
+    return replace(service, wanted_spec=accepted.wanted_spec)
 
 
 def _accept(
@@ -345,6 +354,7 @@ def new_life(service: Service, params: Create, operation_id: str) -> Service:
         state_reason=None,
         drifted=False,
         create_request=create_request(params),
+        wanted_spec={},
         client_id=_client_id(params) or service.client_id,
         limits=params.limits.model_dump(exclude_none=True) if params.limits is not None else {},
         last_operation_id=operation_id,

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from bridge.domain.actions import REGISTRY, Caller, params_of
+from bridge.domain.actions import Caller, params_of
 from bridge.domain.operation import Halt, Operation, OperationState
 from bridge.domain.problems import Problem, ProblemError
+from bridge.domain.repairs import ACTIONS
 from bridge.domain.service import Service, ServiceState
 from bridge.engine.admission import Admitted, Command, admit
 from bridge.engine.callbacks import Callback, Taken, take
@@ -88,7 +89,7 @@ class Commands:
                 f"The operation is {operation.state.value}; only failed or canceled ones can be tried again."
             )
             raise ProblemError("action_not_allowed", reason, state=operation.state.value, reason=reason)
-        action = REGISTRY[operation.action]
+        action = ACTIONS[operation.action]
         return await self.run(
             Command(
                 connection_id=operation.connection_id,

@@ -78,6 +78,10 @@ class Gauges(Protocol):
         """A create's leftovers are gone; what follows is `outcome` (fail, retry, cancel)."""
         ...
 
+    def reconciled(self, kind: str, outcome: str) -> None:
+        """A run of reconcile stopped, for now or for good."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:

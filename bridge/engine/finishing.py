@@ -8,7 +8,7 @@ from typing import Any
 from bridge.domain.operation import Operation, OperationState
 from bridge.domain.problems import Problem
 from bridge.domain.service import Service, ServiceState
-from bridge.store import operations, services, timeline
+from bridge.store import credentials, operations, services, timeline
 from bridge.store.database import Transaction
 
 
@@ -38,6 +38,8 @@ def succeed(
     """The operation took effect, and `after` is what the service is now."""
     done = replace(_ended(operation, OperationState.SUCCEEDED, now), error=None)
     shown = replace(after, last_operation_id=operation.id, last_error=None)
+    if shown.state is ServiceState.TERMINATED:
+        credentials.remove(conn, operation.service_key)
     return _finish(conn, done, before, shown, now, detail)
 
 

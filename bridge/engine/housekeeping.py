@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from bridge.engine.context import Engine
-from bridge.store import callbacks, changes, idempotency
+from bridge.store import callbacks, changes, idempotency, reconcile_runs
 from bridge.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,7 @@ class Housekeeper:
         keys = await database.run(idempotency.purge, now - self._retention.idempotency)
         told = await database.run(changes.purge, now - self._retention.changes)
         heard = await database.run(callbacks.purge, now - self._retention.callbacks)
+        await database.run(reconcile_runs.purge, now - self._retention.changes)
         if keys or told or heard:
             log.info("housekeeping.done", idempotency_keys=keys, changes=told, callbacks=heard)
 

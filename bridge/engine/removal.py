@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.domain.actions import REGISTRY, params_of
+from bridge.domain.drift import claimed_by
 from bridge.domain.operation import OperationState
 from bridge.domain.problems import Problem
 from bridge.domain.provider import (
@@ -20,6 +21,7 @@ from bridge.domain.provider import (
     ProviderError,
     Volume,
 )
+from bridge.domain.repairs import Leftovers
 from bridge.domain.service import ServiceState
 from bridge.engine.context import Engine
 from bridge.engine.finishing import After, cancel, fail, succeed
@@ -38,6 +40,13 @@ class Request:
 
     step: str
     command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What is there is not what was meant to go."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ async def remove(engine: Engine, turn: Turn) -> After:
     match left:
         case Wait():
             return await engine.database.run(_wait, engine, turn, engine.now())
+        case Stop():
+            return await engine.database.run(_stop, turn, left, engine.now())
         case Nothing():
             return await engine.database.run(_finish, engine, turn, engine.now())
         case Request():
@@ -67,21 +78,46 @@ async def remove(engine: Engine, turn: Turn) -> After:
             return await transmit(engine, written)
 
 
-async def _look(provider: Provider, turn: Turn) -> Request | Wait | Nothing:
-    machine = await _machine(provider, turn)
+async def _look(provider: Provider, turn: Turn) -> Request | Wait | Stop | Nothing:
+    meant = _meant(turn)
+    machine = await _machine(provider, turn, meant)
     if machine is not None and machine.status != "deleted":
+        if meant is not None and (why := _objection(turn, meant, machine)):
+            return Stop(why)
         if machine.status == "deleting" and turn.operation.failures < _PATIENCE:
             return Wait()
-        step = "main" if turn.action.name == "terminate" else "clean"
+        step = "main" if turn.operation.cleaning is None else "clean"
         return Request(step, DeleteInstance(instance_id=machine.id))
     ours = turn.context.labels
     volumes = await provider.volumes(label=f"service_key:{turn.operation.service_key}")
     left = [v for v in volumes if v.status != "deleted" and v.labels.get("bridge") == ours["bridge"]]
+    if meant is not None:
+        left = [volume for volume in left if volume.id in meant.volume_ids]
     return _volume_request(left[0]) if left else Nothing()
 
 
-async def _machine(provider: Provider, turn: Turn) -> Instance | None:
+def _meant(turn: Turn) -> Leftovers | None:
+    """What a repair may delete; None for a terminate and for cleaning, which mean everything of the service."""
+    params = params_of(turn.action, turn.operation.params)
+    return params if isinstance(params, Leftovers) else None
+
+
+def _objection(turn: Turn, meant: Leftovers, machine: Instance) -> str | None:
+    """Why a leftover machine must stay after all: since it was found, somebody may have found a use for it."""
+    if claimed_by(machine, turn.context.labels["bridge"]) != turn.operation.service_key:
+        return (
+            f"Machine {machine.id} does not carry the marks of this service any more, so it was left alone."
+        )
+    others = set(machine.volumes) - set(meant.volume_ids)
+    if others:
+        return f"Volume {min(others)} is attached to machine {machine.id} and would be deleted with it."
+    return None
+
+
+async def _machine(provider: Provider, turn: Turn, meant: Leftovers | None) -> Instance | None:
     """The service's machine: by id, else by what carries its reference and is not older than this life."""
+    if meant is not None:
+        return None if meant.instance_id is None else await provider.instance(meant.instance_id)
     if turn.service.instance_id is not None:
         return await provider.instance(turn.service.instance_id)
     found = await provider.instances_by_reference(turn.context.reference)
@@ -107,6 +143,19 @@ def _write(conn: Transaction, turn: Turn, request: Request, now: datetime) -> Tu
     step = replace(turn.operation, step=request.step)
     operation = write_intent(conn, step, service, request.command, now)
     return replace(turn, operation=operation, service=service, may_be_unseen=False)
+
+
+def _stop(conn: Transaction, turn: Turn, stop: Stop, now: datetime) -> After:
+    service = services.lock(conn, turn.operation.service_key)
+    assert service is not None
+    return fail(
+        conn,
+        turn.operation,
+        service,
+        replace(service, instance_id=None),
+        Problem("state_changed", stop.why),
+        now,
+    )
 
 
 def _wait(conn: Transaction, engine: Engine, turn: Turn, now: datetime) -> After:

@@ -7,11 +7,12 @@ table what may have left the house (rules "fence", "intent" and "order in the ta
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bridge.domain.actions import REGISTRY, Action, Context, Deadline, params_of
+from bridge.domain.actions import Action, Context, Deadline, params_of
 from bridge.domain.connection import Connection
 from bridge.domain.operation import Baseline, Cleaning, Halt, Intent, Operation, OperationState
 from bridge.domain.problems import Problem
 from bridge.domain.provider import Command, CreateInstance, CreateVolume, ProviderOperation
+from bridge.domain.repairs import ACTIONS
 from bridge.domain.service import Service, ServiceState
 from bridge.engine.admission import forbidden_reason, new_life
 from bridge.engine.context import Engine
@@ -42,7 +43,7 @@ class Turn:
     @property
     def removing(self) -> bool:
         """Whether this operation is taking a machine away, rather than doing its own step."""
-        return self.operation.cleaning is not None or self.action.name == "terminate"
+        return self.operation.cleaning is not None or self.action.removes
 
     @property
     def resolving(self) -> bool:
@@ -90,7 +91,7 @@ def _open(conn: Transaction, engine: Engine, operation: Operation, service: Serv
         labels=engine.labels(operation.connection_id, operation.service_key),
         default_datacenter=connection.default_datacenter,
     )
-    return Turn(operation, service, connection, REGISTRY[operation.action], context)
+    return Turn(operation, service, connection, ACTIONS[operation.action], context)
 
 
 # ---- starting -------------------------------------------------------------------------------------------------------
@@ -108,7 +109,8 @@ def _start(conn: Transaction, engine: Engine, turn: Turn, now: datetime) -> Turn
         step=action.steps[0].name if action.steps else "main",
     )
     if action.satisfied(service, params):
-        return succeed(conn, started, service, service, now, {"nothing_to_do": True})
+        confirmed = replace(service, wanted_spec=action.apply(service, params).wanted_spec)
+        return succeed(conn, started, service, confirmed, now, {"nothing_to_do": True})
     opens = action.name == "create" and service.state is ServiceState.PROVISIONING
     reason = None if opens else forbidden_reason(action, service)
     if reason is not None:
@@ -225,7 +227,8 @@ def _next_step(conn: Transaction, engine: Engine, turn: Turn, now: datetime) -> 
     action = turn.action
     params = params_of(action, turn.operation.params)
     names = [step.name for step in action.steps]
-    for step in action.steps[names.index(turn.operation.step) :]:
+    begun = names.index(turn.operation.step) if names else 0
+    for step in action.steps[begun:]:
         command = step.request(turn.service, params, turn.context)
         if command is not None:
             operation = write_intent(

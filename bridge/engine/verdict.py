@@ -44,7 +44,7 @@ def of_failure(
 ) -> Verdict:
     """The provider took the command, and its operation failed."""
     problem = _problem_of(failure.code, failure.message)
-    if action.name == "terminate":
+    if action.removes:
         return TryAgain(patient=True)
     if action.name == "create":
         again = may_begin_anew(operation, problem, failure.retryable, now, policy)
@@ -59,7 +59,7 @@ def of_refusal(
 ) -> Verdict:
     """The provider said a definite no. A redirect proves nothing about what was made, so a create looks (A17)."""
     problem = problem_of_refusal(refusal)
-    if action.name == "terminate":
+    if action.removes:
         return TryAgain(patient=True)
     if action.name == "create":
         if may_begin_anew(operation, problem, False, now, policy):

@@ -1,11 +1,12 @@
 """The provider, spoken to over InfraFabric's API: commands and questions in the bridge's words, answers translated."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+import structlog
 from pydantic import BaseModel, JsonValue
 
 from bridge.domain import provider as p
@@ -21,6 +22,7 @@ from bridge.infrafabric.transport import Reply, Transport
 __all__ = ["ClientSettings", "InfraFabricClient"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
+log = structlog.get_logger(__name__)
 
 
 class InfraFabricClient:
@@ -82,6 +84,29 @@ class InfraFabricClient:
         )
         return tuple(volume.to_domain() for volume in found)
 
+    async def instance_page(
+        self, cursor: str | None, *, updated_since: datetime | None = None
+    ) -> p.Page[p.Instance]:
+        """The account's machines from a cursor on; with `updated_since` only what changed, deleted ones as well."""
+        query = (
+            {}
+            if updated_since is None
+            else {
+                "updated_since": models.moment(updated_since),
+                "include_deleted": "true",
+            }
+        )
+        found = await self._page("/instances", query, cursor)
+        readable = _readable_items(models.Instance, found.items)
+        return p.Page(tuple(item.to_domain() for item in readable), _ids(found.items), found.next_cursor)
+
+    async def volume_page(self, cursor: str | None, *, label: str) -> p.Page[p.Volume]:
+        """The volumes with label `key:value` from a cursor on."""
+        found = await self._page("/volumes", {"label": label}, cursor)
+        carrying = [item for item in found.items if _carries(item, None, label)]
+        readable = _readable_items(models.Volume, carrying)
+        return p.Page(tuple(item.to_domain() for item in readable), _ids(carrying), found.next_cursor)
+
     async def usage(
         self, instance_id: str, start: datetime | None, end: datetime | None
     ) -> Mapping[str, Any]:
@@ -124,29 +149,40 @@ class InfraFabricClient:
     ) -> list[_Model]:
         """The wanted items of all pages."""
         found: list[_Model] = []
-        async for request, page in self._pages(path, query):
-            with _readable(request):
+        async for page in self._pages(path, query):
+            with _readable(requests.listing(path, dict(query))):
                 found += [models.read(model, item) for item in page.items if wanted(item)]
         return found
 
-    async def _pages(
-        self, path: str, query: Mapping[str, str]
-    ) -> AsyncIterator[tuple[WireRequest, models.Page]]:
+    async def _page(self, path: str, query: Mapping[str, str], cursor: str | None) -> models.Page:
+        """One page.
+
+        Raises:
+            NoAnswer: among other things, when the list does not go on from the cursor.
+        """
+        onward = {} if cursor is None else {"cursor": cursor}
+        size = {"limit": str(self._exchange.settings.page_size)}
+        request = requests.listing(path, {**query, **size, **onward})
+        reply = await self._exchange.ask(request)
+        with _readable(request):
+            page = models.read(models.Page, answers.json_of(reply.body))
+        if page.next_cursor is not None and page.next_cursor == cursor:
+            raise answers.unreadable(str(request), "its cursor runs in a circle")
+        return page
+
+    async def _pages(self, path: str, query: Mapping[str, str]) -> AsyncIterator[models.Page]:
         settings = self._exchange.settings
         seen: set[str] = set()
-        cursor: dict[str, str] = {}
+        cursor: str | None = None
         for _ in range(settings.max_pages):
-            request = requests.listing(path, {**query, "limit": str(settings.page_size), **cursor})
-            reply = await self._exchange.ask(request)
-            with _readable(request):
-                page = models.read(models.Page, answers.json_of(reply.body))
-            yield request, page
+            page = await self._page(path, query, cursor)
+            yield page
             if page.next_cursor is None:
                 return
             if page.next_cursor in seen:
-                raise answers.unreadable(str(request), "its cursor runs in a circle")
+                raise answers.unreadable(path, "its cursor runs in a circle")
             seen.add(page.next_cursor)
-            cursor = {"cursor": page.next_cursor}
+            cursor = page.next_cursor
         raise answers.unreadable(path, f"the list has more than {settings.max_pages} pages")
 
     def _value(self, reply: Reply) -> Any:
@@ -168,6 +204,21 @@ def _readable(request: WireRequest) -> Iterator[None]:
         yield
     except (answers.Unreadable, models.Senseless) as error:
         raise answers.unreadable(str(request), str(error)) from error
+
+
+def _readable_items(model: type[_Model], items: Iterable[Mapping[str, JsonValue]]) -> list[_Model]:
+    """What makes sense; one machine that does not must not hide all the others."""
+    found = []
+    for item in items:
+        try:
+            found.append(models.read(model, item))
+        except models.Senseless as error:
+            log.warning("provider.senseless_item", why=str(error), id=str(item.get("id"))[:128])
+    return found
+
+
+def _ids(items: Iterable[Mapping[str, JsonValue]]) -> tuple[str, ...]:
+    return tuple(str(item.get("id"))[:128] for item in items)
 
 
 _Found = TypeVar("_Found")

@@ -19,6 +19,9 @@ _OWNED = (
     schema.idempotency_keys,
     schema.catalog,
     schema.api_keys,
+    schema.drift_findings,
+    schema.reconcile_runs,
+    schema.sightings,
 )
 """Everything a connection owns, children first."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
+from bridge.domain.drift import Birth
 from bridge.domain.operation import UNFINISHED, Cleaning, Halt, Intent, Operation, OperationState
 from bridge.store.schema import operations as table
 
@@ -72,6 +73,15 @@ def first_unfinished_of(conn: Connection, service_keys: Sequence[str]) -> dict[s
         .order_by(table.c.service_key, table.c.service_seq.desc())
     )
     return {row.service_key: row.id for row in conn.execute(query)}
+
+
+def births(conn: Connection, service_key: str, now: datetime) -> list[Birth]:
+    """When creates of a service were under way."""
+    mine = (
+        (table.c.service_key == service_key) & (table.c.action == "create") & table.c.started_at.is_not(None)
+    )
+    rows = conn.execute(select(table.c.started_at, table.c.finished_at).where(mine).order_by(table.c.number))
+    return [Birth(row.started_at, row.finished_at or now) for row in rows]
 
 
 def claim(conn: Connection, operation_id: str, token: str) -> None:

@@ -105,6 +105,7 @@ services = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("wanted_spec", Json),  # none: nothing was asked since this is remembered
     Index("ix_services_connection", "connection_id", "service_key"),
     Index("ix_services_instance", "connection_id", "instance_id"),
 )
@@ -247,4 +248,54 @@ audit = Table(
     Column("detail", Json, nullable=False),
     Index("ix_audit_connection", "connection_id", "number"),
     sqlite_autoincrement=True,
+)
+
+drift_findings = Table(
+    "drift_findings",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("connection_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("object_id", String(128), nullable=False),
+    Column("service_key", String(36)),  # as the thing claims it; it need not be one of ours
+    Column("instance_id", String(128)),
+    Column("volume_id", String(128)),
+    Column("removable", Boolean, nullable=False),
+    Column("detail", Json, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("operation_id", String(64)),  # the latest repair
+    UniqueConstraint("connection_id", "kind", "object_id"),
+    Index("ix_drift_findings_connection", "connection_id", "number"),
+    Index("ix_drift_findings_service", "connection_id", "service_key"),
+    sqlite_autoincrement=True,
+)
+
+reconcile_runs = Table(
+    "reconcile_runs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("connection_id", String(64), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("dry", Boolean, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("since", UtcDateTime),
+    Column("token", String(64), nullable=False),
+    Column("heartbeat_at", UtcDateTime, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("cursor", Text),
+    Column("counts", Json, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("outcome", String(32)),
+    Index("ix_reconcile_runs_connection", "connection_id", "started_at"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("connection_id", String(64), nullable=False),
+    Column("instance_id", String(128), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    PrimaryKeyConstraint("connection_id", "instance_id"),
 )

@@ -1,17 +1,18 @@
 """The services table: load, lock, write, list."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, bindparam, exists, func, select, text
 
 from bridge.domain.provider import Address, FirewallRule, Volume
 from bridge.domain.service import Power, Service, ServiceState
 from bridge.store import changes
 from bridge.store.schema import services as table
+from bridge.store.schema import sightings
 
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
 _VOLUMES = TypeAdapter(tuple[Volume, ...])
@@ -88,6 +89,37 @@ def page(
     return [_from_row(row) for row in conn.execute(query).mappings()]
 
 
+def of_instances(conn: Connection, connection_id: str, instance_ids: Sequence[str]) -> dict[str, Service]:
+    """The services of these machines, by machine id."""
+    mine = (table.c.connection_id == connection_id) & table.c.instance_id.in_(instance_ids)
+    found = [_from_row(row) for row in conn.execute(select(table).where(mine)).mappings()]
+    return {service.instance_id: service for service in found if service.instance_id is not None}
+
+
+def of_keys(conn: Connection, connection_id: str, service_keys: Sequence[str]) -> dict[str, Service]:
+    """Those of these services that exist in the connection, by key."""
+    mine = (table.c.connection_id == connection_id) & table.c.service_key.in_(service_keys)
+    return {row["service_key"]: _from_row(row) for row in conn.execute(select(table).where(mine)).mappings()}
+
+
+def unseen(
+    conn: Connection, connection_id: str, run_id: str, *, before: datetime, after: str, limit: int
+) -> list[str]:
+    """Keys of billed services, after a key, whose machine this run of reconcile has not seen.
+
+    Only those whose life began before that moment: younger machines need not have been in the list.
+    """
+    seen = exists().where(
+        (sightings.c.connection_id == connection_id)
+        & (sightings.c.instance_id == table.c.instance_id)
+        & (sightings.c.run_id == run_id)
+    )
+    billed = table.c.state.in_((ServiceState.ACTIVE.value, ServiceState.SUSPENDED.value))
+    mine = (table.c.connection_id == connection_id) & billed & (table.c.service_key > after)
+    query = select(table.c.service_key).where(mine & (table.c.life_started_at < before) & ~seen)
+    return list(conn.execute(query.order_by(table.c.service_key).limit(limit)).scalars())
+
+
 def live_count(conn: Connection, connection_id: str) -> int:
     """How many services of the connection are not terminated or failed."""
     ended = (ServiceState.TERMINATED.value, ServiceState.FAILED.value)
@@ -116,6 +148,7 @@ def _to_row(service: Service) -> dict[str, Any]:
         "firewall": [rule.model_dump(mode="json") for rule in service.firewall],
         "create_request": None if service.create_request is None else dict(service.create_request),
         "limits": dict(service.limits),
+        "wanted_spec": dict(service.wanted_spec),
         "retired": list(service.retired),
     }
 
@@ -132,5 +165,6 @@ def _from_row(row: RowMapping) -> Service:
             "volumes": _VOLUMES.validate_python(values["volumes"]),
             "firewall": _FIREWALL.validate_python(values["firewall"]),
             "retired": tuple(values["retired"]),
+            "wanted_spec": values["wanted_spec"] or {},
         }
     )

@@ -1,9 +1,12 @@
 """Prometheus metrics: the domain's own, and HTTP durations under OpenTelemetry's names (requirements E1, E2, E7)."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from bridge import __version__
+from bridge.domain.drift import DriftClass
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -50,6 +53,8 @@ class Metrics:
         self._cleanups = self._counter("cleanups", "Creates whose leftovers were removed.", "outcome")
         self._breaker = self._gauge("breaker_state", "0 closed, 1 half open, 2 open.", "connection")
         self._budget = self._gauge("retry_budget_tokens", "Retries left before failing fast.", "connection")
+        self._reconciles = self._counter("reconcile_runs", "Runs of reconcile.", "kind", "outcome")
+        self._findings = self._gauge("drift_findings", "What reconcile found and what still stands.", "class")
         build = self._gauge("build_info", "Always 1; the version is a label.", "version")
         build.labels(__version__).set(1)
 
@@ -85,6 +90,10 @@ class Metrics:
         """A create's leftovers are gone."""
         self._cleanups.labels(outcome).inc()
 
+    def reconciled(self, kind: str, outcome: str) -> None:
+        """A run of reconcile stopped."""
+        self._reconciles.labels(kind, outcome).inc()
+
     # ---- what the API tells -----------------------------------------------------------------------------------------
 
     def request_finished(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -117,6 +126,11 @@ class Metrics:
         """The state of a connection's breaker (`closed`, `half_open`, `open`) and its retry budget."""
         self._breaker.labels(connection).set(_BREAKER[breaker])
         self._budget.labels(connection).set(budget)
+
+    def drift(self, found: Mapping[str, int]) -> None:
+        """How many findings of each class stand."""
+        for kind in DriftClass:
+            self._findings.labels(kind.value).set(found.get(kind.value, 0))
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its content type."""

@@ -32,7 +32,7 @@ def ended(world: "Provider", operation: Json) -> None:
         machine["firewall"] = {"rules": todo["rules"], "version": machine["firewall"]["version"] + 1}
     else:
         machine["volumes"] = [v["id"] for v in attached(world, machine["id"])]
-    machine["version"] += 1
+    world.touch(machine)
 
 
 def undo(world: "Provider", operation: Json) -> None:
@@ -47,7 +47,7 @@ def undo(world: "Provider", operation: Json) -> None:
         machine["status"] = "error"
     elif machine["status"] in ("deleting", "reinstalling"):
         machine["status"] = todo.get("before", machine["status"])
-    machine["version"] += 1
+    world.touch(machine)
 
 
 def attached(world: "Provider", instance_id: str) -> list[Json]:

@@ -15,6 +15,7 @@ from bridge.engine.context import Engine, Policy
 from bridge.engine.dispatch import LocalDispatcher
 from bridge.engine.finishing import After
 from bridge.engine.notifier import Notifier
+from bridge.engine.reconcile.run import Reconcile
 from bridge.infrafabric.pool import ProviderPool
 from bridge.security.vault import Vault
 from bridge.store.database import Database, Transaction
@@ -62,6 +63,7 @@ class Process:
             self.engine, self._advance, sweep_every=timedelta(seconds=world.sweep)
         )
         self.commands = Commands(self.engine, self.dispatcher)
+        self.reconcile = Reconcile(self.engine, self.dispatcher.wake)
 
     async def start(self) -> None:
         """As `serve` does: take up what is unfinished."""

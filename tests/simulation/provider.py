@@ -140,13 +140,11 @@ class Provider:
             case ("instances", instance_id):
                 return _found(self.instances, instance_id)
             case ("instances",):
-                wanted = query.get("reference")
-                living = [i for i in self.instances.values() if i["status"] != "deleted"]
-                return _page([i for i in living if wanted in (None, i["reference"])])
+                return _page([i for i in self.instances.values() if _listed(i, query)], query)
             case ("volumes",):
                 name, _, value = query.get("label", "").partition(":")
                 left = [v for v in self.volumes.values() if v["status"] != "deleted"]
-                return _page([v for v in left if not name or v["labels"].get(name) == value])
+                return _page([v for v in left if not name or v["labels"].get(name) == value], query)
         raise Refusal(404, "not_found")
 
     def _mutate(
@@ -205,6 +203,7 @@ class Provider:
             **{"plan": given.get("plan"), **sizes, "status": "provisioning", "addresses": [], "volumes": []},
             **{"firewall": {"rules": [], "version": 0}, "expires_at": given.get("expires_at")},
             **{"labels": given.get("labels", {}), "version": 1, "created_at": self._stamp()},
+            **{"updated_at": self.now.isoformat()},
         }
         self.instances[machine["id"]] = machine
         return self._begin(key, "instance.create", machine, given)
@@ -351,6 +350,11 @@ class Provider:
             kind = "instance.deleted" if machine["status"] == "deleted" else "instance.updated"
             self.events.append((kind, json.loads(json.dumps(machine))))
 
+    def touch(self, machine: Json) -> None:
+        """It has changed."""
+        machine["version"] += 1
+        machine["updated_at"] = self.now.isoformat()
+
     # ---- small things -----------------------------------------------------------------------------------------------
 
     def _id(self, prefix: str) -> str:
@@ -371,5 +375,16 @@ def _found(things: dict[str, Json], name: str) -> Json:
     return things[name]
 
 
-def _page(items: list[Json]) -> Json:
-    return {"items": items, "next_cursor": None}
+def _listed(machine: Json, query: Mapping[str, str]) -> bool:
+    if machine["status"] == "deleted" and query.get("include_deleted") != "true":
+        return False
+    since = datetime.fromisoformat(query.get("updated_since", "1970-01-01T00:00:00Z"))
+    return (
+        query.get("reference") in (None, machine["reference"]) and machine["updated_at"] >= since.isoformat()
+    )
+
+
+def _page(items: list[Json], query: Mapping[str, str]) -> Json:
+    begin, limit = int(query.get("cursor", "0")), int(query.get("limit", "50"))
+    more = str(begin + limit) if begin + limit < len(items) else None
+    return {"items": items[begin : begin + limit], "next_cursor": more}

@@ -246,7 +246,7 @@ def terminate_without_looking_for_volumes(monkeypatch: pytest.MonkeyPatch) -> No
     """Gone is gone, whatever was detached from it."""
 
     async def look(provider: Any, current: Any) -> Any:
-        machine = await removal._machine(provider, current)
+        machine = await removal._machine(provider, current, None)
         return (
             removal.Nothing()
             if machine is None or machine.status == "deleted"

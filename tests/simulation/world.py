@@ -256,7 +256,7 @@ class World:
             },
             **SIZES["vps-1"],
             **{"status": "running", "addresses": [], "volumes": [], "firewall": {"rules": [], "version": 0}},
-            **{"expires_at": None, "labels": {}, "version": 3, "created_at": born},
+            **{"expires_at": None, "labels": {}, "version": 3, "created_at": born, "updated_at": born},
         }
         self.provider.instances[machine["id"]] = machine
         self.strangers[machine["id"]] = json.dumps(machine)

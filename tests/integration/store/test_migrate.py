@@ -121,8 +121,17 @@ def catalog(connection: Connection) -> set[tuple[Any, ...]]:
 
 
 def parts(definition: str) -> list[str]:
-    """The comma-separated parts of a definition, in SQLite's case one a line."""
-    return [line.strip().strip(",") for line in definition.splitlines() if line.strip()]
+    """The parts of a definition that commas separate outside of inner brackets, in SQLite's case columns and so on."""
+    depth, found = 0, [""]
+    for character in definition:
+        depth += (character == "(") - (character == ")")
+        if depth == 1 and character in "(,":
+            found.append("")
+        elif depth > 0:
+            found[-1] += character
+        else:
+            found[0] += character
+    return [" ".join(part.split()) for part in found]
 
 
 def test_the_migrated_schema_is_the_declared_one_to_the_letter(
