@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 Row = Mapping[str, Any]
+BY_LOOKING = frozenset({"create", "terminate", "remove_leftovers", "write_off"})
+"""Actions that send as much or as little as what is found asks for; they are judged by what is left."""
 TERMINAL = frozenset({"succeeded", "failed", "canceled"})
 BILLED = frozenset({"active", "suspended"})
 SEEN = {"running": "active", "stopped": "active", "suspended": "suspended"}
@@ -150,7 +152,7 @@ def effects_happen_once(evidence: Evidence) -> Iterator[str]:
     told = ("nothing_to_do", "evidence")
     idle = {row["operation_id"] for row in evidence.timeline if any(_member(row["detail"], n) for n in told)}
     for row in evidence.operations:
-        if row["action"] in ("create", "terminate"):
+        if row["action"] in BY_LOOKING:
             continue
         count = done[row["id"]]
         if count > 1:
