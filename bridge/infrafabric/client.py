@@ -165,7 +165,7 @@ class InfraFabricClient:
         request = requests.listing(path, {**query, **size, **onward})
         reply = await self._exchange.ask(request)
         with _readable(request):
-            page = models.read(models.Page, answers.json_of(reply.body))
+            page = models.read_page(answers.json_of(reply.body))
         if page.next_cursor is not None and page.next_cursor == cursor:
             raise answers.unreadable(str(request), "its cursor runs in a circle")
         return page

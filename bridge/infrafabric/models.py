@@ -41,8 +41,24 @@ def read(model: type[_Model], value: Any) -> _Model:
     Raises:
         Senseless: it does not fit; the text names members, never their values.
     """
+    return _validated(model, _tidy(value))
+
+
+def read_page(value: Any) -> "Page":
+    """A page of a list, its items as they are: each is read by itself, so that one cannot spoil the others.
+
+    Raises:
+        Senseless: it is no page.
+    """
+    page = _validated(Page, value)
+    if page.next_cursor is not None and not _storable(page.next_cursor):
+        raise Senseless("does not fit at: next_cursor")
+    return page
+
+
+def _validated(model: type[_Model], value: Any) -> _Model:
     try:
-        return model.model_validate(_tidy(value))
+        return model.model_validate(value)
     except ValidationError as error:
         where = ", ".join(".".join(map(str, item["loc"])) or "all of it" for item in error.errors()[:3])
         raise Senseless(f"does not fit at: {where[:200]}") from error

@@ -4,7 +4,8 @@ import uuid
 from typing import Any
 
 from bridge.api.routes import ROUTES
-from bridge.demo.stack import Answer, Stack
+from bridge.demo.stack import SANDBOX_KEY, Answer, Stack, call
+from tests.acceptance.life import until
 from tests.contract.document import described, document, validator
 
 
@@ -74,6 +75,7 @@ def test_every_answer_fits_the_file(stack: Stack) -> None:
     act("unsuspend", {})
     for part in ("", "/actions", "/credentials", "/operations", "/usage"):
         ask("GET", f"{_SERVICE}{part}", 200, names=names)
+    _let_it_drift(stack, made["service"]["instance_id"])
     _read_lists(ask, made["id"])
     _run_operations(stack, ask)
     act("terminate", {"confirm": True})
@@ -82,8 +84,18 @@ def test_every_answer_fits_the_file(stack: Stack) -> None:
     assert sent == {("POST", "/v1/callbacks/infrafabric/{connection_id}")}  # has tests of its own
 
 
+def _let_it_drift(stack: Stack, instance_id: str) -> None:
+    """Somebody suspends the machine at InfraFabric's own panel, and reconcile finds it."""
+    headers = {"Authorization": f"Bearer {SANDBOX_KEY}", "Idempotency-Key": uuid.uuid4().hex}
+    stack.control("PUT", "webhook", {"url": "", "secrets": []})
+    url = f"{stack.sandbox_url}/instances/{instance_id}/actions"
+    assert call("POST", url, body={"action": "suspend"}, headers=headers).status == 202
+    until(lambda: "state_drift" in stack.command("reconcile"))
+    stack.aim_webhooks()
+
+
 def _read_lists(ask: Checked, operation_id: str) -> None:
-    for template in ("/v1/services", "/v1/operations", "/v1/changes", "/v1/connections"):
+    for template in ("/v1/services", "/v1/operations", "/v1/changes", "/v1/drift", "/v1/connections"):
         ask("GET", template, 200)
         ask("GET", template, 422, query="?limit=0")
     for kind in ("plans", "images", "datacenters"):

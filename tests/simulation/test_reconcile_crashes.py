@@ -125,7 +125,7 @@ def play(case: Case, target: int, ground: Path) -> World:
         if found != case.expected:
             raise Violation(f"point {target}: {found}")
 
-    return World(ground, 7, Weather(), Points(target), sweep=600).run(story, judge)
+    return World(ground, 7, Weather(), Points(target), sweep=3600).run(story, judge)
 
 
 @pytest.mark.parametrize("first", range(1, PARTS + 1))

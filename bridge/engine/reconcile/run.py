@@ -185,9 +185,13 @@ class Journey:
     async def _services(self) -> Step:
         """Whoever was not in the list: asked for one by one, for a list can lie."""
         look, run = self._look, self.run
-        before, after = run.started_at - timedelta(minutes=1), run.cursor or ""
         keys = await look.engine.database.read(
-            services.unseen, look.connection.id, run.id, before=before, after=after, limit=_STEP
+            services.unseen,
+            look.connection.id,
+            run.id,
+            before=run.started_at,
+            after=run.cursor or "",
+            limit=_STEP,
         )
         for key in keys:
             seen = await closer.at_service(look, key)

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -256,7 +257,8 @@ def _page(request: web.Request, items: list[Json]) -> Json:
         raise invalid({"limit": {"valid": "from 1 to 200"}})
     begin, limit = int(cursor), int(limit_text)
     more = begin + limit < len(items)
-    return {"items": items[begin : begin + limit], "next_cursor": str(begin + limit) if more else None}
+    page = [shown(item) for item in items[begin : begin + limit]]
+    return {"items": page, "next_cursor": str(begin + limit) if more else None}
 
 
 def _labelled(things: list[Json], request: web.Request) -> list[Json]:
@@ -272,14 +274,21 @@ def _instances(world: World, request: web.Request) -> Json:
         found = [i for i in found if i["reference"] == request.query["reference"]]
     since = request.query.get("updated_since")
     if since is not None:
-        found = [i for i in found if i["updated_at"] >= since]
-    return _page(request, [shown(i) for i in found])
+        found = [i for i in found if _moment(i["updated_at"]) >= _moment(since)]
+    return _page(request, found)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise invalid({"updated_since": {"format": "RFC 3339"}}) from error
 
 
 def _volumes(world: World, request: web.Request) -> Json:
     found = [v for v in _labelled(list(world.state.volumes.values()), request) if v["status"] != "deleted"]
     wanted = request.query.get("instance_id")
-    return _page(request, [shown(v) for v in found if wanted is None or v["instance_id"] == wanted])
+    return _page(request, [v for v in found if wanted is None or v["instance_id"] == wanted])
 
 
 def _catalog(items: list[Json]) -> Callable[[World, web.Request], Json]:
