@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Dialect, event
 
 from bridge.connections import ConnectionBook
 from bridge.security.vault import Vault
@@ -18,6 +18,7 @@ from bridge.telemetry.redaction import Redactor
 from tests.simulation.clockwork import EPOCH, SimRng
 
 _COMPILED: dict[Any, Any] = {}
+_DIALECTS: dict[bool, Dialect] = {}
 SECRET = b"a secret for callbacks, 32 bytes"
 
 
@@ -67,6 +68,8 @@ def open_fast(file: Path) -> InlineDatabase:
     def _fast(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")
 
-    for engine in (writer, reader):  # thousands of worlds say the same things: compiled once
+    # Thousands of worlds say the same things: compiled once. A compiled statement belongs to its dialect's very object.
+    for engine in (writer, reader):
+        engine.dialect = _DIALECTS.setdefault(engine is writer, engine.dialect)
         engine.update_execution_options(compiled_cache=_COMPILED)
     return InlineDatabase(writer, reader)

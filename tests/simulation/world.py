@@ -5,7 +5,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any
 import looptime
 import structlog
 
+from bridge.domain.drift import DriftClass
+from bridge.store.reconcile_runs import RunUnderWay
 from tests.invariants import Evidence, violations
 from tests.simulation.callers import live
 from tests.simulation.clockwork import EPOCH, Crash, Points, true_time
@@ -343,7 +345,7 @@ async def shop(world: World) -> None:
     if world.dice.random() < 0.1:
         world.plant("00000000-0000-4000-8000-000000000000")
     everybody = asyncio.gather(*lives)
-    troubles: list[Awaitable[None]] = [_kills(world), _jumps(world)]
+    troubles: list[Awaitable[None]] = [_kills(world), _jumps(world), _comparisons(world)]
     trouble = asyncio.gather(*troubles)
     try:
         await everybody
@@ -359,6 +361,18 @@ async def _kills(world: World) -> None:
             world.freeze(dice.uniform(1, 20))
         else:
             world.crash()
+
+
+async def _comparisons(world: World) -> None:
+    """Reconcile in between, in some worlds with leave to repair everything."""
+    dice = Random(world.dice.getrandbits(64))
+    words = json.dumps(dict.fromkeys(DriftClass, dice.choice(("report", "repair"))))
+    world.plain.execute("UPDATE connections SET policies = ?, version = version + 1", (words,))
+    for _ in range(dice.choice((0, 0, 1, 2))):
+        await asyncio.sleep(dice.uniform(0, 60))
+        process = world.process
+        with suppress(ConnectionError, RunUnderWay):
+            await process.call(process.reconcile("shop", dice.choice(("full", "light"))))
 
 
 async def _jumps(world: World) -> None:

@@ -17,9 +17,11 @@ _COUNTS = {
     "drifted_services",
     "queue_depth",
     "breaker_state",
+    "drift_findings",
 }
 _ALLOWED_LABELS = {
     "action",
+    "class",
     "outcome",
     "state",
     "type",
@@ -41,6 +43,8 @@ def _used() -> Metrics:
     metrics.operation_finished("create", "succeeded", 3.5)
     metrics.turn_lost()
     metrics.cleaned("fail")
+    metrics.reconciled("full", "done")
+    metrics.drift({"state_drift": 2})
     metrics.request_finished("GET", "/v1/services/{service_key}", 200, 0.02)
     metrics.request_finished("BREW", "/v1/services/{service_key}", 500, 0.02)
     metrics.callback_taken("operation.succeeded", "matched")
