@@ -212,6 +212,20 @@ def _seen(machine: Row, volumes: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+def services_are_what_was_asked_for(evidence: Evidence) -> Iterator[str]:
+    """What the last successful commands asked for is what there is, unless an outcome is in doubt and says so."""
+    machines = {machine["id"]: machine for machine in evidence.living}
+    doubt = {row["service_key"] for row in evidence.operations if _member(row["error"], "code") in IN_DOUBT}
+    for service in evidence.services:
+        machine = machines.get(service["instance_id"])
+        if machine is None or service["state"] not in BILLED or service["service_key"] in doubt:
+            continue
+        for name, wish in (_parsed(service["wanted_spec"]) or {}).items():
+            same = _moment(wish) == _moment(machine[name]) if name == "expires_at" else wish == machine[name]
+            if not same:
+                yield f"{service['service_key']} was asked to have {name} {wish!r}, and it is {machine[name]!r}"
+
+
 def changes_tell_the_last_word(evidence: Evidence) -> Iterator[str]:
     """Whoever reads all changes in order knows every service as it is."""
     last: dict[str, Row] = {}
@@ -268,6 +282,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     effects_come_in_order,
     effects_happen_once,
     services_say_what_is,
+    services_are_what_was_asked_for,
     changes_tell_the_last_word,
     everything_is_audited,
     passwords_are_the_right_ones,

@@ -9,6 +9,7 @@ from bridge.domain.actions import Caller
 from bridge.domain.problems import ProblemError
 from bridge.engine.commands import Asker
 from bridge.store import operations
+from tests.simulation.provider import Fate
 from tests.simulation.scene import ALL, DAY, MARK, Scene, key, play
 
 LABELS = {"bridge": MARK, "service_key": key(1)}
@@ -70,6 +71,29 @@ def test_sizes_name_and_expiry_are_commanded_back(ground: Path) -> None:
         assert machine["expires_at"] == "2030-01-01T00:00:00Z"
         await scene.run()
         assert await scene.classes() == {}
+
+    play(ground, scenario)
+
+
+def test_decided_once_limits_repairs_are_operations_in_the_services_order(ground: Path) -> None:
+    """A command that comes while a repair is under way waits for it; both are in the service's history, numbered."""
+
+    async def scenario(scene: Scene) -> None:
+        await scene.order(1)
+        scene.panel(1, status="suspended")
+        scene.policies("state_drift")
+        scene.provider.fate = lambda kind: Fate(20.0)
+        process = scene.world.process
+        await process.call(process.reconcile("shop", "full"))
+        await scene.ask(1, "edit", plan="vps-2")
+        query = "SELECT action, actor, state FROM operations WHERE service_key = ? ORDER BY service_seq"
+        assert scene.world.plain.execute(query, (key(1),)).fetchall() == [
+            ("create", "staff:1", "succeeded"),
+            ("unsuspend", "reconcile", "succeeded"),
+            ("edit", "staff:1", "succeeded"),
+        ]
+        assert [e.kind for e in scene.provider.effects[-2:]] == ["instance.resume", "instance.update"]
+        assert scene.violations() == []
 
     play(ground, scenario)
 
