@@ -125,7 +125,7 @@ async def reconcile(base: Foundation, options: argparse.Namespace) -> int:
     """`reconcile`: 0 = compared, whatever was found; 1 = a connection could not be compared to the end, or asks."""
     if options.allow_removals is not None and options.allow_removals < 0:
         raise AdministrationError("--allow-removals takes a number from 0 on.")
-    chosen = [options.connection] if options.connection else await _connection_ids(base)
+    chosen = await _chosen_connections(base, options.connection)
     async with engine_beside(base) as engine:
         run = Reconcile(engine, wake=lambda operation_id: None)
         outcomes = [await _reconcile_one(run, connection_id, options) for connection_id in chosen]
@@ -144,10 +144,6 @@ async def _reconcile_one(run: Reconcile, connection_id: str, options: argparse.N
     except RunUnderWay:
         print(f"{connection_id}: another process compares it just now. Wait two minutes, then try again.")
         return "under_way"
-    except LookupError as error:
-        raise AdministrationError(
-            f"There is no connection {connection_id}. See: infrafabric-bridge connections list"
-        ) from error
     counts = report.run.counts
     found = ", ".join(f"{number} {kind}" for kind, number in sorted(report.found.items())) or "nothing"
     seen = f"{counts.get('machines', 0)} machines, {counts.get('volumes', 0)} volumes"
@@ -171,8 +167,11 @@ def _tell(finding: Finding) -> None:
     )
 
 
-async def _connection_ids(base: Foundation) -> list[str]:
-    return [stored.id for stored in await base.database.read(connections.page, None, 10_000)]
+async def _chosen_connections(base: Foundation, named: str | None) -> list[str]:
+    known = [stored.id for stored in await base.database.read(connections.page, None, 10_000)]
+    if named is not None and named not in known:
+        raise AdministrationError(f"There is no connection {named}. See: infrafabric-bridge connections list")
+    return known if named is None else [named]
 
 
 # ---- helpers --------------------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ class Chaos:
     def report(self) -> tuple[list[str], str]:
         """What is broken, and the run in one line."""
         truth = self.stack.truth()
-        found = violations(gather(self.stack, list(self.accepted)))
+        found = violations(gather(self.stack, list(self.accepted))) + self._compared()
         counts = {
             "commands accepted": len(self.accepted),
             "calls without an answer": self.unanswered,
@@ -151,10 +151,15 @@ class Chaos:
             "faults injected": truth["faults_fired"],
             "duplicates": sum("effects_happen_once" in text for text in found),
             "lost": sum("everything_accepted" in text for text in found),
-            "orphans": sum("billed" in text or "volume" in text for text in found),
+            "orphans": sum("billed" in text or "volume" in text or "orphan" in text for text in found),
             "other violations": len(found),
         }
         return found, ", ".join(f"{name} {count}" for name, count in counts.items())
+
+    def _compared(self) -> list[str]:
+        """What the bridge's own comparison finds that belongs to nobody, or is not there."""
+        told = self.stack.command("reconcile", "--dry-run").splitlines()
+        return [line for line in told if line.startswith(("missing_", "orphan_", "leftover_"))]
 
 
 def storm(folder: Path, seconds: float, services: int) -> tuple[list[str], str, Chaos]:

@@ -49,19 +49,22 @@ class Scheduler:
     async def once(self) -> None:
         """Run for every connection that is due."""
         for connection_id, kind in await self._engine.database.read(_due, self._times, self._engine.now()):
-            try:
-                report = await self._reconcile(connection_id, kind)
-            except (RunUnderWay, LookupError) as reason:
-                log.info("reconcile.skipped", connection_id=connection_id, why=type(reason).__name__)
-            else:
-                log.info(
-                    "reconcile.ran",
-                    connection_id=connection_id,
-                    kind=report.run.kind,
-                    outcome=report.outcome,
-                    why=report.why,
-                    found=dict(report.found),
-                )
+            with structlog.contextvars.bound_contextvars(connection_id=connection_id):
+                await self._safely(connection_id, kind)
+
+    async def _safely(self, connection_id: str, kind: Kind) -> None:
+        """What goes wrong with one connection does not keep the others from being compared."""
+        try:
+            report = await self._reconcile(connection_id, kind)
+        except RunUnderWay:
+            log.info("reconcile.under_way")
+        except StoreError as error:
+            log.warning("reconcile.store_unavailable", why=str(error))
+        except Exception:
+            log.exception("reconcile.broken")
+        else:
+            told = {"kind": report.run.kind, "outcome": report.outcome, "why": report.why}
+            log.info("reconcile.ran", **told, found=dict(report.found))
 
     async def _loop(self) -> None:
         while True:
@@ -70,8 +73,6 @@ class Scheduler:
                 await self.once()
             except StoreError as error:
                 log.warning("reconcile.store_unavailable", why=str(error))
-            except Exception:
-                log.exception("reconcile.broken")
 
 
 def _due(conn: Transaction, times: Timetable, now: datetime) -> list[tuple[str, Kind]]:
