@@ -244,3 +244,22 @@ def test_a_connection_that_is_gone_has_no_runs(ground: Path) -> None:
             await process.call(process.reconcile("nowhere", "full"))
 
     play(ground, scenario)
+
+
+def test_the_trouble_of_one_connection_stays_its_own(ground: Path) -> None:
+    """One whose secrets cannot be opened is logged as broken; the next one is compared all the same."""
+
+    async def scenario(scene: Scene) -> None:
+        names = [row[1] for row in scene.world.plain.execute("PRAGMA table_info(connections)")]
+        others = ", ".join(name for name in names if name != "id")
+        scene.world.plain.execute(
+            f"INSERT INTO connections (id, {others}) SELECT 'another', {others} FROM connections"
+        )
+        await scene.sleep(DAY)
+        process = scene.world.process
+        await process.call(Scheduler(process.engine, process.reconcile, Timetable()).once())
+        query = "SELECT connection_id, outcome FROM reconcile_runs ORDER BY connection_id"
+        assert scene.world.plain.execute(query).fetchall() == [("another", None), ("shop", "done")]
+        assert [line["event"] for line in scene.world.logs] == ["reconcile.broken", "reconcile.ran"]
+
+    play(ground, scenario)
