@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,8 +21,10 @@ from bridge.engine.advance import advance
 from bridge.engine.commands import Commands
 from bridge.engine.context import Engine, Policy
 from bridge.engine.dispatch import LocalDispatcher
+from bridge.engine.graces import terminate_due
 from bridge.engine.housekeeping import Housekeeper, Retention
 from bridge.engine.notifier import Notifier
+from bridge.engine.periodic import Periodic
 from bridge.engine.reconcile.run import Reconcile
 from bridge.engine.reconcile.schedule import Scheduler, Timetable
 from bridge.infrafabric.addresses import OutboundPolicy
@@ -213,9 +216,8 @@ class Bridge:
         self._pool = _pool(base, transport, self.metrics)
         self.engine = _engine(base, self._pool, self.metrics, installation)
         self._dispatcher = LocalDispatcher(self.engine, advance, concurrency=settings.concurrency)
-        self._housekeeper = Housekeeper(self.engine, _retention(settings))
-        reconcile = Reconcile(self.engine, self._dispatcher.wake)
-        self._scheduler = Scheduler(self.engine, reconcile, _timetable(settings))
+        self._commands = Commands(self.engine, self._dispatcher)
+        self._rounds = self._come_round()
         self.health = Health()
         self._runner = Runner(
             application(self._api(base)),
@@ -224,6 +226,17 @@ class Bridge:
             access_log=None,
             max_line_size=8190,
             max_field_size=8190,
+        )
+
+    def _come_round(self) -> tuple[Periodic, ...]:
+        engine, settings = self.engine, self._settings
+        schedule = Scheduler(engine, Reconcile(engine, self._dispatcher.wake), _timetable(settings))
+        keeper = Housekeeper(engine, _retention(settings))
+        minute, hour = timedelta(minutes=1), timedelta(hours=1)
+        return (
+            Periodic(engine.clock, "housekeeping", hour, keeper.once, at_once=True),
+            Periodic(engine.clock, "reconcile", minute, schedule.once),
+            Periodic(engine.clock, "grace", minute, partial(terminate_due, engine, self._commands)),
         )
 
     def _api(self, base: Foundation) -> Api:
@@ -235,7 +248,7 @@ class Bridge:
 
         return Api(
             engine=self.engine,
-            commands=Commands(self.engine, self._dispatcher),
+            commands=self._commands,
             gauges=self.metrics,
             limits=Limits(settings.body_limit, settings.max_wait, settings.callback_tolerance),
             health=self.health,
@@ -254,8 +267,8 @@ class Bridge:
             ListenError: the address is not this machine's, or somebody else listens there.
         """
         await self._dispatcher.start()
-        self._housekeeper.start()
-        self._scheduler.start()
+        for periodic in self._rounds:
+            periodic.start()
         await self._runner.setup()
         listen, port = self._settings.host, self._settings.port
         try:
@@ -274,9 +287,9 @@ class Bridge:
         await self.engine.clock.sleep(self._settings.drain_delay)
         for site in list(self._runner.sites):
             await site.stop()
-        await self._scheduler.stop()
+        for periodic in self._rounds:
+            await periodic.stop()
         await self._dispatcher.stop(self._settings.shutdown_timeout)
-        await self._housekeeper.stop()
         self.engine.notifier.close()
         await self._requests_finish()
         await self._runner.cleanup()

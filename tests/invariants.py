@@ -149,7 +149,7 @@ def effects_happen_once(evidence: Evidence) -> Iterator[str]:
     Without an effect succeeds only what was so already, or what was found to be so when nobody could be asked.
     """
     done = _effects_by_operation(evidence)
-    told = ("nothing_to_do", "evidence")
+    told = ("nothing_to_do", "nothing_to_send", "evidence")
     idle = {row["operation_id"] for row in evidence.timeline if any(_member(row["detail"], n) for n in told)}
     for row in evidence.operations:
         if row["action"] in BY_LOOKING:

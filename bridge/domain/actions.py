@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from bridge.domain import checks, grace
 from bridge.domain import parameters as p
 from bridge.domain.problems import FieldErrors
 from bridge.domain.provider import (
@@ -111,6 +112,8 @@ class Action:
     apply: Callable[[Service, Any], Service] = _unchanged
     satisfied: Callable[[Service, Any], bool] = _never
     check: Callable[[Service, Any], FieldErrors] = _fine
+    unless: Callable[[Service], str | None] = lambda service: None
+    """A reason, beside the state, why the service does not take the action now."""
     makes: bool = False
     removes: bool = False
     """Takes a machine and volumes away, by looking, until nothing is left."""
@@ -232,12 +235,6 @@ def _same_sizes(service: Service, params: p.Edit) -> bool:
     )
 
 
-def _no_shrinking(service: Service, params: p.Edit) -> FieldErrors:
-    if params.disk_gb is not None and service.disk_gb is not None and params.disk_gb < service.disk_gb:
-        return {"disk_gb": {"valid": f"A disk cannot shrink; it has {service.disk_gb} GiB now."}}
-    return {}
-
-
 def _paid_up_to(service: Service, params: p.Renew) -> bool:
     return service.expires_at is not None and params.expires_at <= service.expires_at
 
@@ -252,47 +249,6 @@ def _is(state: ServiceState) -> Callable[[Service, Any], bool]:
 
 def _becomes(state: ServiceState) -> Callable[[Service, Any], Service]:
     return lambda service, params: service.reached(state)
-
-
-def _known_address(service: Service, params: p.AddressId | p.ReverseDns) -> FieldErrors:
-    mine = [a for a in service.addresses if a.id == params.address_id]
-    if not mine:
-        return {"address_id": {"exists": "The service has no such address."}}
-    if isinstance(params, p.AddressId) and mine[0].primary:
-        return {"address_id": {"valid": "The primary address cannot be removed."}}
-    return {}
-
-
-def _known_volume(service: Service, params: p.VolumeId | p.VolumeSize) -> FieldErrors:
-    mine = [v for v in service.volumes if v.id == params.volume_id]
-    if not mine:
-        return {"volume_id": {"exists": "The service has no such volume."}}
-    if isinstance(params, p.VolumeSize):
-        return _volume_size(service, params.size_gb, mine[0].size_gb)
-    return {}
-
-
-def _volume_size(service: Service, size_gb: int, present: int) -> FieldErrors:
-    limit = service.limits.get("volume_gb")
-    if size_gb < present:
-        return {"size_gb": {"valid": f"A volume cannot shrink; it has {present} GiB now."}}
-    if limit is not None and size_gb > limit:
-        return {"size_gb": {"valid": f"The package allows volumes of up to {limit} GiB."}}
-    return {}
-
-
-def _room_for_address(service: Service, params: p.AddressFamily) -> FieldErrors:
-    limit = service.limits.get("addresses")
-    if limit is not None and len(service.addresses) >= limit:
-        return {"family": {"valid": f"The package allows {limit} addresses, and the service has them."}}
-    return {}
-
-
-def _room_for_volume(service: Service, params: p.NewVolume) -> FieldErrors:
-    limit = service.limits.get("volumes")
-    if limit is not None and len(service.volumes) >= limit:
-        return {"name": {"valid": f"The package allows {limit} volumes, and the service has them."}}
-    return _volume_size(service, params.size_gb, 0)
 
 
 def _same_rules(service: Service, params: p.FirewallRules) -> bool:
@@ -325,7 +281,7 @@ _DECLARED = (
     ),
     Action(
         "edit", p.Edit, ACTIVE, EVERYBODY, Deadline.PERSISTENT, _one(_edit), apply=_edited, satisfied=_same_sizes,
-        check=_no_shrinking,
+        check=checks.no_shrinking,
     ),
     Action(
         "suspend", p.Suspend, ACTIVE, NOT_CLIENT, Deadline.PERSISTENT, _verb("suspend"), apply=_suspended,
@@ -333,11 +289,21 @@ _DECLARED = (
     ),
     Action(
         "unsuspend", p.Nothing, frozenset({ServiceState.SUSPENDED}), NOT_CLIENT, Deadline.PERSISTENT, _verb("resume"),
-        apply=_becomes(ServiceState.ACTIVE), satisfied=_is(ServiceState.ACTIVE),
+        apply=_becomes(ServiceState.ACTIVE), satisfied=_is(ServiceState.ACTIVE), unless=grace.forbids,
     ),
     Action(
         "terminate", p.Terminate, frozenset(ServiceState), NOT_CLIENT, Deadline.NEVER, (),
         apply=_becomes(ServiceState.TERMINATED), satisfied=_is(ServiceState.TERMINATED), removes=True,
+    ),
+    Action(
+        "terminate_later", p.TerminateLater, EXISTING, NOT_CLIENT, Deadline.PERSISTENT,
+        _one(lambda service, params, context: grace.suspend(service, _instance(service))),
+        apply=grace.begun, satisfied=grace.is_begun,
+    ),
+    Action(
+        "undo_terminate", p.Nothing, EXISTING, NOT_CLIENT, Deadline.PERSISTENT,
+        _one(lambda service, params, context: grace.resume(service, _instance(service))),
+        apply=grace.undone, satisfied=grace.is_undone,
     ),
     Action(
         "renew", p.Renew, EXISTING, NOT_CLIENT, Deadline.PERSISTENT, _one(_renew),
@@ -355,14 +321,15 @@ _DECLARED = (
     ),
     Action(
         "add_address", p.AddressFamily, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_add_address),
-        check=_room_for_address,
+        check=checks.room_for_address,
     ),
     Action(
-        "remove_address", p.AddressId, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_remove_address), check=_known_address
+        "remove_address", p.AddressId, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_remove_address),
+        check=checks.known_address,
     ),
     Action(
         "set_reverse_dns", p.ReverseDns, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_set_reverse_dns),
-        apply=_named, satisfied=_same_name, check=_known_address,
+        apply=_named, satisfied=_same_name, check=checks.known_address,
     ),
     Action(
         "set_firewall", p.FirewallRules, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_set_firewall),
@@ -370,15 +337,16 @@ _DECLARED = (
         satisfied=_same_rules,
     ),
     Action(
-        "add_volume", p.NewVolume, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_add_volume), check=_room_for_volume,
+        "add_volume", p.NewVolume, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_add_volume), check=checks.room_for_volume,
         makes=True,
     ),
     Action(
-        "resize_volume", p.VolumeSize, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_resize_volume), check=_known_volume
+        "resize_volume", p.VolumeSize, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_resize_volume),
+        check=checks.known_volume,
     ),
     Action(
         "remove_volume", p.VolumeId, ACTIVE, EVERYBODY, Deadline.ACTION,
-        (Step("detach", _detach), Step("main", _delete_volume)), check=_known_volume,
+        (Step("detach", _detach), Step("main", _delete_volume)), check=checks.known_volume,
     ),
 )  # fmt: skip
 

@@ -241,6 +241,12 @@ def _port_range(value: str) -> str:
     return value
 
 
+class TerminateLater(Params):
+    """When the machine is to be deleted; a moment that is over means at once."""
+
+    terminate_at: Moment
+
+
 class FirewallRules(Params):
     """The whole list; it replaces the one before."""
 

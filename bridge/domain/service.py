@@ -44,6 +44,14 @@ OBSERVED = {
 
 
 @dataclass(frozen=True, slots=True)
+class Grace:
+    """A delayed termination: when the machine will be deleted, and what the service goes back to if that is undone."""
+
+    terminate_at: datetime
+    was: ServiceState
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One service. Memory MiB, disk GiB. `version` grows with every stored change.
 
@@ -82,6 +90,7 @@ class Service:
     retired: tuple[str, ...] = ()
     wanted_spec: Mapping[str, Any] = field(default_factory=dict)
     """What the last successful commands asked for: plan or sizes, hostname, image, expires_at (RFC 3339)."""
+    grace: Grace | None = None
     last_operation_id: str | None = None
     last_error: str | None = None
     version: int = 0
@@ -169,6 +178,7 @@ class Service:
             addresses=(),
             volumes=(),
             firewall=(),
+            grace=None,
             instance_id=None,
             instance_version=0,
             retired=retired,

@@ -117,7 +117,7 @@ def not_found(service_key: str) -> ProblemError:
 def forbidden_reason(action: Action, service: Service) -> str | None:
     """Why the action cannot be run in the service's (projected) state, or None."""
     if service.state in action.states:
-        return None
+        return action.unless(service)
     allowed = ", ".join(sorted(state.value for state in action.states))
     return f"The service is {service.state.value}; {action.name} needs one that is {allowed}."
 

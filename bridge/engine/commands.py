@@ -107,6 +107,13 @@ class Commands:
             )
         )
 
+    def announce(self, admitted: Admitted) -> None:
+        """Wake what became due, and whoever waited for what was ended; everything is durable already."""
+        for operation_id in admitted.ended:
+            self._engine.notifier.notify(operation_id)
+        for operation_id in admitted.wake:
+            self._dispatcher.wake(operation_id)
+
     async def take(self, callback: Callback) -> Taken:
         """Record a verified callback and act on it; durable when this returns."""
         engine = self._engine
@@ -118,10 +125,7 @@ class Commands:
     async def _run(self, command: Command) -> Admitted:
         engine = self._engine
         admitted = await engine.database.run(_admit, engine, command, engine.ids.new("op"), engine.now())
-        for operation_id in admitted.ended:
-            engine.notifier.notify(operation_id)
-        for operation_id in admitted.wake:
-            self._dispatcher.wake(operation_id)
+        self.announce(admitted)
         return admitted
 
 

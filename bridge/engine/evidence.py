@@ -10,7 +10,7 @@ from bridge.domain import parameters as p
 from bridge.domain.actions import params_of
 from bridge.domain.problems import Problem
 from bridge.domain.provider import Instance, Volume
-from bridge.domain.service import Power, Service
+from bridge.domain.service import Power, Service, ServiceState
 from bridge.engine.context import Engine
 from bridge.engine.finishing import After, fail, succeed
 from bridge.engine.turn import Turn
@@ -93,5 +93,9 @@ def _effect(turn: Turn, observed: Service, volumes: tuple[Volume, ...]) -> bool:
             return len(fresh) == 1
         case p.AddressId():
             return all(a.id != params.address_id for a in observed.addresses)
+        case p.TerminateLater():
+            return observed.state is ServiceState.SUSPENDED
+    if turn.action.name == "undo_terminate":
+        return observed.state is ServiceState.ACTIVE
     wanted = {"start": Power.ON, "stop": Power.OFF}.get(turn.action.name)
     return observed.power is wanted if wanted is not None else turn.action.satisfied(observed, params)

@@ -1,6 +1,5 @@
 """Forgetting what has been kept long enough: idempotency keys, changes, callbacks."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,7 +7,6 @@ import structlog
 
 from bridge.engine.context import Engine
 from bridge.store import callbacks, changes, idempotency, reconcile_runs
-from bridge.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -23,21 +21,10 @@ class Retention:
 
 
 class Housekeeper:
-    """Looks every hour."""
+    """To be called now and then."""
 
-    def __init__(self, engine: Engine, retention: Retention, every: timedelta = timedelta(hours=1)) -> None:
-        self._engine, self._retention, self._every = engine, retention, every
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._loop(), name="housekeeping")
-
-    async def stop(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    def __init__(self, engine: Engine, retention: Retention) -> None:
+        self._engine, self._retention = engine, retention
 
     async def once(self) -> None:
         """Forget everything that is due."""
@@ -48,11 +35,3 @@ class Housekeeper:
         await database.run(reconcile_runs.purge, now - self._retention.changes)
         if keys or told or heard:
             log.info("housekeeping.done", idempotency_keys=keys, changes=told, callbacks=heard)
-
-    async def _loop(self) -> None:
-        while True:
-            try:
-                await self.once()
-            except StoreError as error:
-                log.warning("housekeeping.store_unavailable", why=str(error))
-            await self._engine.clock.sleep(self._every.total_seconds())

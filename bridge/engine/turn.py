@@ -235,7 +235,8 @@ def _next_step(conn: Transaction, engine: Engine, turn: Turn, now: datetime) -> 
                 conn, replace(turn.operation, step=step.name), turn.service, command, now
             )
             return replace(turn, operation=operation)
-    return succeed(conn, turn.operation, turn.service, action.apply(turn.service, params), now)
+    done = action.apply(turn.service, params)
+    return succeed(conn, turn.operation, turn.service, done, now, {"nothing_to_send": True})
 
 
 def write_intent(

@@ -106,8 +106,16 @@ services = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("wanted_spec", Json),  # none: nothing was asked since this is remembered
+    Column("grace", Json),
     Index("ix_services_connection", "connection_id", "service_key"),
     Index("ix_services_instance", "connection_id", "instance_id"),
+    # Partial: few services wait for their end, and they are looked for every minute.
+    Index(
+        "ix_services_grace",
+        "service_key",
+        sqlite_where=text("grace IS NOT NULL"),
+        postgresql_where=text("grace IS NOT NULL"),
+    ),
 )
 
 operations = Table(

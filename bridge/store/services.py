@@ -9,13 +9,14 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, RowMapping, Select, bindparam, exists, func, select, text
 
 from bridge.domain.provider import Address, FirewallRule, Volume
-from bridge.domain.service import Power, Service, ServiceState
+from bridge.domain.service import Grace, Power, Service, ServiceState
 from bridge.store import changes
 from bridge.store.schema import services as table
 from bridge.store.schema import sightings
 
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
 _VOLUMES = TypeAdapter(tuple[Volume, ...])
+_GRACE = TypeAdapter(Grace)
 _FIREWALL = TypeAdapter(tuple[FirewallRule, ...])
 _LOCK_CLASS = 0x1FAC
 
@@ -120,6 +121,13 @@ def unseen(
     return list(conn.execute(query.order_by(table.c.service_key).limit(limit)).scalars())
 
 
+def waiting_for_their_end(conn: Connection, now: datetime, limit: int) -> list[str]:
+    """Keys of services whose grace period is over; few services are in one."""
+    rows = conn.execute(select(table.c.service_key, table.c.grace).where(table.c.grace.is_not(None)))
+    due = [row.service_key for row in rows if _GRACE.validate_python(row.grace).terminate_at <= now]
+    return due[:limit]
+
+
 def live_count(conn: Connection, connection_id: str) -> int:
     """How many services of the connection are not terminated or failed."""
     ended = (ServiceState.TERMINATED.value, ServiceState.FAILED.value)
@@ -149,6 +157,7 @@ def _to_row(service: Service) -> dict[str, Any]:
         "create_request": None if service.create_request is None else dict(service.create_request),
         "limits": dict(service.limits),
         "wanted_spec": dict(service.wanted_spec),
+        "grace": None if service.grace is None else _GRACE.dump_python(service.grace, mode="json"),
         "retired": list(service.retired),
     }
 
@@ -166,5 +175,6 @@ def _from_row(row: RowMapping) -> Service:
             "firewall": _FIREWALL.validate_python(values["firewall"]),
             "retired": tuple(values["retired"]),
             "wanted_spec": values["wanted_spec"] or {},
+            "grace": None if values["grace"] is None else _GRACE.validate_python(values["grace"]),
         }
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bridge.engine.periodic import Periodic
 from bridge.engine.reconcile.schedule import Scheduler, Timetable
 from bridge.store import reconcile_runs
 from bridge.store.reconcile_runs import LostRun, RunUnderWay
@@ -184,9 +185,10 @@ def test_full_runs_come_daily_and_light_ones_hourly(ground: Path) -> None:
 async def _scheduled(scene: Scene, seconds: float) -> None:
     process = scene.world.process
     scheduler = Scheduler(process.engine, process.reconcile, Timetable())
-    scheduler.start()
+    rounds = Periodic(process.engine.clock, "reconcile", timedelta(minutes=1), scheduler.once)
+    rounds.start()
     await asyncio.sleep(seconds)
-    await scheduler.stop()
+    await rounds.stop()
 
 
 def test_an_absent_infrafabric_is_asked_again_every_five_minutes(ground: Path) -> None:

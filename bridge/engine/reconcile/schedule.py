@@ -1,6 +1,5 @@
 """When reconcile runs by itself: everything once a day, what has changed every hour."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,23 +27,10 @@ class Timetable:
 
 
 class Scheduler:
-    """Looks every minute whether a connection is due, one connection after the other."""
+    """Looks, every minute or so, whether a connection is due; one connection after the other."""
 
-    def __init__(
-        self, engine: Engine, reconcile: Reconcile, times: Timetable, every: timedelta = timedelta(minutes=1)
-    ) -> None:
-        self._engine, self._reconcile, self._times, self._every = engine, reconcile, times, every
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._loop(), name="reconcile")
-
-    async def stop(self) -> None:
-        """End; a run under way goes on after the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    def __init__(self, engine: Engine, reconcile: Reconcile, times: Timetable) -> None:
+        self._engine, self._reconcile, self._times = engine, reconcile, times
 
     async def once(self) -> None:
         """Run for every connection that is due."""
@@ -65,14 +51,6 @@ class Scheduler:
         else:
             told = {"kind": report.run.kind, "outcome": report.outcome, "why": report.why}
             log.info("reconcile.ran", **told, found=dict(report.found))
-
-    async def _loop(self) -> None:
-        while True:
-            await self._engine.clock.sleep(self._every.total_seconds())
-            try:
-                await self.once()
-            except StoreError as error:
-                log.warning("reconcile.store_unavailable", why=str(error))
 
 
 def _due(conn: Transaction, times: Timetable, now: datetime) -> list[tuple[str, Kind]]:
