@@ -83,6 +83,7 @@ def service_json(engine: Engine, view: ServiceView, *, with_password: bool) -> d
         "firewall": {"rules": [rule.model_dump(mode="json") for rule in service.firewall]},
         "limits": dict(service.limits),
         "expires_at": moment(service.expires_at),
+        "terminate_at": moment(service.grace.terminate_at if service.grace is not None else None),
         "current_operation_id": view.current,
         "fields": service_fields(engine, view, with_password=with_password),
         "created_at": moment(service.created_at),

@@ -6,12 +6,14 @@ from bridge.domain.service import Service
 
 
 def no_shrinking(service: Service, params: p.Edit) -> FieldErrors:
+    """A disk only grows."""
     if params.disk_gb is not None and service.disk_gb is not None and params.disk_gb < service.disk_gb:
         return {"disk_gb": {"valid": f"A disk cannot shrink; it has {service.disk_gb} GiB now."}}
     return {}
 
 
 def known_address(service: Service, params: p.AddressId | p.ReverseDns) -> FieldErrors:
+    """The address is the service's, and may go."""
     mine = [a for a in service.addresses if a.id == params.address_id]
     if not mine:
         return {"address_id": {"exists": "The service has no such address."}}
@@ -21,6 +23,7 @@ def known_address(service: Service, params: p.AddressId | p.ReverseDns) -> Field
 
 
 def known_volume(service: Service, params: p.VolumeId | p.VolumeSize) -> FieldErrors:
+    """The volume is the service's, and its new size fits."""
     mine = [v for v in service.volumes if v.id == params.volume_id]
     if not mine:
         return {"volume_id": {"exists": "The service has no such volume."}}
@@ -30,6 +33,7 @@ def known_volume(service: Service, params: p.VolumeId | p.VolumeSize) -> FieldEr
 
 
 def volume_size(service: Service, size_gb: int, present: int) -> FieldErrors:
+    """A volume only grows, and not beyond the package's limit. `present` in GiB."""
     limit = service.limits.get("volume_gb")
     if size_gb < present:
         return {"size_gb": {"valid": f"A volume cannot shrink; it has {present} GiB now."}}
@@ -39,6 +43,7 @@ def volume_size(service: Service, size_gb: int, present: int) -> FieldErrors:
 
 
 def room_for_address(service: Service, params: p.AddressFamily) -> FieldErrors:
+    """The package allows one more address."""
     limit = service.limits.get("addresses")
     if limit is not None and len(service.addresses) >= limit:
         return {"family": {"valid": f"The package allows {limit} addresses, and the service has them."}}
@@ -46,6 +51,7 @@ def room_for_address(service: Service, params: p.AddressFamily) -> FieldErrors:
 
 
 def room_for_volume(service: Service, params: p.NewVolume) -> FieldErrors:
+    """The package allows one more volume of that size."""
     limit = service.limits.get("volumes")
     if limit is not None and len(service.volumes) >= limit:
         return {"name": {"valid": f"The package allows {limit} volumes, and the service has them."}}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bridge.domain import parameters as p
 from bridge.domain.provider import ActOnInstance, Command
-from bridge.domain.service import Grace, Service, ServiceState
+from bridge.domain.service import LIVE, Grace, Service, ServiceState
 
 
 def suspend(service: Service, instance_id: str) -> Command | None:
@@ -44,8 +44,8 @@ def undone(service: Service, params: p.Nothing) -> Service:
 
 
 def is_undone(service: Service, params: p.Nothing) -> bool:
-    """Whether no end is waited for."""
-    return service.grace is None
+    """Whether a living service waits for no end."""
+    return service.grace is None and service.state in LIVE
 
 
 def forbids(service: Service) -> str | None:

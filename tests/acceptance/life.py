@@ -68,6 +68,7 @@ def _added(service: dict[str, Any]) -> str:
 
 _ACT = "POST /instances/{id}/actions"
 _RULES = [{"direction": "in", "action": "accept", "protocol": "tcp", "ports": "22"}]
+_LATER = {"terminate_at": "2099-01-01T00:00:00Z"}
 _VOLUME = {"name": "data", "size_gb": 10}
 
 CASES = (
@@ -76,6 +77,8 @@ CASES = (
     Case("suspend", _ACT, "instance.suspend", _fixed(reason="unpaid")),
     Case("unsuspend", _ACT, "instance.resume", _after("suspend", {}, lambda service: {})),
     Case("terminate", "DELETE /instances/{id}", "instance.delete", _fixed(confirm=True)),
+    Case("terminate_later", _ACT, "instance.suspend", _fixed(terminate_at="2099-01-01T00:00:00Z")),
+    Case("undo_terminate", _ACT, "instance.resume", _after("terminate_later", _LATER, lambda service: {})),
     Case("renew", _ACT, "instance.renew", _fixed(expires_at="2030-01-01T00:00:00Z")),
     Case("reboot", _ACT, "instance.reboot", _nothing, repeatable=False),
     Case("reinstall", _ACT, "instance.reinstall", _fixed(image="debian-13", confirm=True), repeatable=False),

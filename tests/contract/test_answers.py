@@ -72,6 +72,9 @@ def test_every_answer_fits_the_file(stack: Stack) -> None:
     act("reinstall", {"image": "debian-13", "confirm": True})
     act("suspend", {"reason": "unpaid"})
     act("reboot", {}, 409)
+    act("terminate_later", {"terminate_at": "2099-01-01T00:00:00Z"})
+    act("unsuspend", {}, 409)
+    act("undo_terminate", {})
     act("unsuspend", {})
     for part in ("", "/actions", "/credentials", "/operations", "/usage"):
         ask("GET", f"{_SERVICE}{part}", 200, names=names)

@@ -67,6 +67,8 @@ BODIES: dict[str, Body] = {
     "suspend": _just(reason="unpaid"),
     "unsuspend": _just(),
     "terminate": _just(confirm=True),
+    "terminate_later": _just(terminate_at="2030-01-01T00:00:00Z"),
+    "undo_terminate": _just(),
     "renew": _expiry,
     "reboot": _just(),
     "reinstall": _just(image="debian-13", confirm=True),

@@ -17,6 +17,7 @@ KEY = "00000000-0000-4000-8000-000000000001"
 _BEFORE = {
     "create": (),
     "unsuspend": ("create", "suspend"),
+    "undo_terminate": ("create", "terminate_later"),
     "start": ("create", "stop"),
     "remove_address": ("create", "add_address"),
     "set_reverse_dns": ("create", "add_address"),
@@ -107,9 +108,10 @@ STORIES = (
     *(
         Story(name, _BEFORE.get(name, ("create",)), _ask(name))
         for name in BODIES
-        if name not in ("suspend", "terminate")
+        if name not in ("suspend", "terminate", "terminate_later")
     ),
     Story("suspend", ("create",), _ask("suspend"), "suspended"),
+    Story("terminate_later", ("create",), _ask("terminate_later"), "suspended"),
     Story("terminate", ("create", "add_volume"), _ask("terminate"), "terminated"),
     Story("create that fails and is made anew", (), _failing("create", retryable=True)),
     Story("create that fails for good", (), _failing("create", retryable=False), "failed|active"),

@@ -38,6 +38,8 @@ POINTS = {
     "terminate during a create": 106,
     "terminate that fails once": 99,
     "terminate": 57,
+    "terminate_later": 37,
+    "undo_terminate": 34,
     "unsuspend": 34,
 }
 """How many points each story visited when it was last looked at; it may only grow."""

@@ -193,6 +193,7 @@ BODIES: dict[str, Body] = {
     ),
     "suspend": Body({}, {"reason": FREE_TEXT}),
     "terminate": Body({"confirm": True}, {"confirm": YES}),
+    "terminate_later": Body({"terminate_at": "2099-01-01T00:00:00Z"}, {"terminate_at": needed(MOMENT)}),
     "renew": Body({"expires_at": "2031-01-01T00:00:00Z"}, {"expires_at": needed(MOMENT)}),
     "reinstall": Body(
         {"image": "debian-13", "confirm": True}, {"image": needed(NAME), "ssh_keys": SSH_KEYS, "confirm": YES}
@@ -222,5 +223,8 @@ BODIES: dict[str, Body] = {
         {"volume_id": "vol_1", "size_gb": 20}, {"volume_id": needed(NAME), "size_gb": needed(SIZE_GB)}
     ),
     "remove_volume": Body({"volume_id": "vol_1"}, {"volume_id": needed(NAME)}),
-    **{name: Body({}, {}) for name in ("unsuspend", "reboot", "start", "stop", "reset_password")},
+    **{
+        name: Body({}, {})
+        for name in ("unsuspend", "undo_terminate", "reboot", "start", "stop", "reset_password")
+    },
 }

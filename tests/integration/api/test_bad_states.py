@@ -16,6 +16,8 @@ WELCOME = {
     "suspend": {"active", "suspended"},
     "unsuspend": {"active", "suspended"},
     "terminate": {"active", "suspended", "terminated", "failed"},
+    "terminate_later": {"active", "suspended"},
+    "undo_terminate": {"active", "suspended"},
     "renew": {"active", "suspended"},
 }
 """The states in which an action is done or there is nothing to do; all others want an active service."""

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.domain.actions import REGISTRY, Caller, Context, Deadline, params_of
 from bridge.domain.provider import Address, FirewallRule, Instance, Volume
-from bridge.domain.service import Power, Service, ServiceState, fields
+from bridge.domain.service import Grace, Power, Service, ServiceState, fields
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 A, S, T, F, P = (
@@ -35,6 +35,15 @@ TABLE: list[tuple[str, dict[str, Any], set[ServiceState], bool, Deadline, list[s
     ("suspend", {"reason": "unpaid"}, {A}, False, Deadline.PERSISTENT, ["main"]),
     ("unsuspend", {}, {S}, False, Deadline.PERSISTENT, ["main"]),
     ("terminate", {"confirm": True}, {A, S, T, F, P}, False, Deadline.NEVER, []),
+    (
+        "terminate_later",
+        {"terminate_at": "2026-04-01T00:00:00Z"},
+        {A, S},
+        False,
+        Deadline.PERSISTENT,
+        ["main"],
+    ),
+    ("undo_terminate", {}, {A, S}, False, Deadline.PERSISTENT, ["main"]),
     ("renew", {"expires_at": "2026-03-01T00:00:00Z"}, {A, S}, False, Deadline.PERSISTENT, ["main"]),
     ("reboot", {}, {A}, True, Deadline.ACTION, ["main"]),
     ("reinstall", {"image": "debian-13", "confirm": True}, {A}, True, Deadline.PROVISIONING, ["main"]),
@@ -90,6 +99,13 @@ def service(**members: Any) -> Service:
     return replace(whole, **members)
 
 
+def ready(name: str, **members: Any) -> Service:
+    """A service on which the action has something to do."""
+    if name == "undo_terminate":
+        members |= {"state": S, "wanted": S, "grace": Grace(NOW, A)}
+    return service(**members)
+
+
 def _check(name: str, on: Service, **body: Any) -> dict[str, set[str]]:
     action = REGISTRY[name]
     found = action.check(on, params_of(action, BODIES[name] | body))
@@ -102,7 +118,7 @@ def _satisfied(name: str, on: Service, **body: Any) -> bool:
 
 
 def test_the_table_is_the_registry() -> None:
-    """All eighteen actions, in this order, under their own names."""
+    """All twenty actions, in this order, under their own names."""
     assert [name for name, *_ in TABLE] == list(REGISTRY)
     assert all(action.name == name for name, action in REGISTRY.items())
 
@@ -131,8 +147,8 @@ def test_each_step_builds_its_request(name: str) -> None:
         action, action.params.model_validate(BODIES[name], strict=False).model_dump(mode="json")
     )
     for step in action.steps:
-        command = step.request(service(), params, CONTEXT)
-        assert command == step.request(service(), params, CONTEXT)
+        command = step.request(ready(name), params, CONTEXT)
+        assert command == step.request(ready(name), params, CONTEXT)
         assert command is not None
         target = getattr(command, "instance_id", None) or getattr(command, "volume_id", None)
         assert target in ("ins_1", "vol_1", None if name == "create" else "ins_1")
@@ -147,7 +163,7 @@ def test_without_a_machine_no_request_is_made_up(name: str) -> None:
     if "volume" in name and name != "add_volume":
         return
     with pytest.raises(LookupError):
-        command(service(instance_id=None), params, CONTEXT)
+        command(ready(name, instance_id=None), params, CONTEXT)
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -155,9 +171,10 @@ def test_what_success_changes_is_admission_s_projection(name: str) -> None:
     """After its own success an action with a lasting meaning is satisfied: calling it again does nothing."""
     action = REGISTRY[name]
     params = params_of(action, BODIES[name])
-    before = service(state=S, wanted=S) if name == "unsuspend" else service()
+    before = service(state=S, wanted=S) if name == "unsuspend" else ready(name)
     after = action.apply(before, params)
-    lasting = {"edit", "suspend", "unsuspend", "terminate", "renew", "set_reverse_dns", "set_firewall"}
+    lasting = {"edit", "suspend", "unsuspend", "terminate", "terminate_later", "undo_terminate", "renew"}
+    lasting |= {"set_reverse_dns", "set_firewall"}
     assert action.satisfied(after, params) == (name in lasting)
     assert not action.satisfied(before, params)
 
@@ -305,3 +322,33 @@ def test_the_fields_blesta_stores() -> None:
     assert [entry["key"] for entry in found if entry["encrypted"]] == ["ifb_password"]
     assert "ifb_password" not in {entry["key"] for entry in fields(service(), None)}
     assert all(len(str(entry["key"])) <= 32 and entry["value"] for entry in found)
+
+
+def test_a_delayed_termination_remembers_what_was() -> None:
+    """The service is suspended, shows why and until when; undone, it is what it was; a new moment replaces the old."""
+    action = REGISTRY["terminate_later"]
+    first, second = (params_of(action, {"terminate_at": f"2026-04-0{day}T00:00:00Z"}) for day in (1, 2))
+    for was in (A, S):
+        waiting = action.apply(service(state=was, wanted=was), first)
+        assert (waiting.state, waiting.grace) == (S, Grace(first.terminate_at, was))
+        assert "2026-04-01T00:00:00Z" in (waiting.state_reason or "")
+        later = action.apply(waiting, second)
+        assert later.grace == Grace(second.terminate_at, was)
+        back = REGISTRY["undo_terminate"].apply(later, params_of(REGISTRY["undo_terminate"], {}))
+        assert (back.state, back.wanted, back.grace, back.state_reason) == (was, was, None, None)
+
+
+def test_what_waits_for_its_end_sends_only_what_is_needed() -> None:
+    """A suspended machine is not suspended again, and one that was suspended before is not resumed by an undo."""
+    later, undo = REGISTRY["terminate_later"], REGISTRY["undo_terminate"]
+    body = params_of(later, BODIES["terminate_later"])
+    assert later.steps[0].request(service(state=S), body, CONTEXT) is None
+    before = service(state=S, grace=Grace(NOW, S))
+    assert undo.steps[0].request(before, params_of(undo, {}), CONTEXT) is None
+
+
+def test_nothing_else_brings_a_waiting_service_back() -> None:
+    """Unsuspend says what to do instead: without it the machine would run, and be deleted all the same."""
+    reason = REGISTRY["unsuspend"].unless(service(state=S, grace=Grace(NOW, A)))
+    assert "undo_terminate" in (reason or "")
+    assert REGISTRY["unsuspend"].unless(service(state=S)) is None
