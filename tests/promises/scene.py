@@ -8,17 +8,21 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 
+from bridge.domain.actions import REGISTRY, Caller
+from bridge.domain.problems import Problem, ProblemError
+from bridge.engine.admission import Command
+from bridge.engine.commands import Commands
 from bridge.infrafabric.transport import Interrupted, Reply, Unreachable
 from tests.simulation import process
-from tests.simulation.callers import Caller_
+from tests.simulation.callers import BODIES, Caller_
 from tests.simulation.network import TIMEOUT, SimTransport, Weather
 from tests.simulation.provider import Fate
 from tests.simulation.stories import KEY
@@ -31,6 +35,7 @@ LOOK = "GET /operations/{id}"
 FAR = 3e6
 """Later than any story."""
 
+T = TypeVar("T")
 Handle = Callable[[], Awaitable[Reply]]
 Fault = Callable[["ScriptedTransport", Handle], Awaitable[Reply]]
 _ID = re.compile(r"/(ins|vol|ip|op)_[^/]+")
@@ -66,14 +71,25 @@ def refuses(status: int, code: str = "internal", *, retry_after: float | None = 
     return fault
 
 
-def says(status: int, body: bytes | None = None) -> Fault:
+def says(status: int, body: bytes | None = None, *, retry_after: float | None = None) -> Fault:
     """It does what is asked, and answers with that status; by default what it would have said."""
+    later = {} if retry_after is None else {"retry-after": f"{retry_after:.0f}"}
 
     async def fault(network: "ScriptedTransport", handle: Handle) -> Reply:
         truth = await handle()
-        return Reply(status, truth.headers, truth.body if body is None else body)
+        return Reply(status, {**truth.headers, **later}, truth.body if body is None else body)
 
     return fault
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("it waited for something")
 
 
 NONSENSE = b'{"operation": 7, "instance": []}'
@@ -172,6 +188,42 @@ class Scene(World):
         """A command of staff for the service; the operation's id, or the code of the refusal."""
         return await self.caller.ask(KEY, action, body, wait)
 
+    async def refused(self, action: str, body: dict[str, Any] | None = None) -> Problem:
+        """The problem with which a command is refused."""
+        given = BODIES[action](None, Random(1)) if body is None else body
+        with pytest.raises(ProblemError) as error:
+            await self.caller._once(KEY, action, given or {}, f"key-{len(self.accepted)}", 0)
+        return error.value.problem
+
+    def accept(self, action: str) -> str:
+        """Take a command in here and now, in no time: nothing else moves while it is stored."""
+        desk = Commands(replace(self.process.engine, database=self.database), self.process.dispatcher)
+        body = BODIES[action](None, Random(1)) or {}
+        command = Command(
+            connection_id="shop",
+            service_key=KEY,
+            action=REGISTRY[action],
+            params=REGISTRY[action].params.model_validate(body),
+            caller=Caller.CRON,
+            actor="cron",
+            path=f"/v1/services/{KEY}/{action}",
+            idempotency_key=f"at once {len(self.accepted)}",
+            fingerprint=json.dumps(body),
+        )
+        admitted = at_once(desk._run(command))
+        self.promised(command.idempotency_key, admitted.operation.id)
+        return admitted.operation.id
+
+    def peek(self, operation_id: str) -> dict[str, Any]:
+        """An operation as it is stored at this moment."""
+        cursor = self.plain.execute("SELECT * FROM operations WHERE id = ?", (operation_id,))
+        return dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
+
+    def peek_service(self) -> dict[str, Any]:
+        """The service as it is stored at this moment."""
+        cursor = self.plain.execute("SELECT * FROM services WHERE service_key = ?", (KEY,))
+        return dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
+
     async def active(self, *before: str) -> None:
         """A service in peace, with these actions done to it; the requests of that time are forgotten."""
         for action in ("create", *before):
@@ -226,12 +278,15 @@ class Scene(World):
 Story = Callable[[Scene], Coroutine[Any, Any, None]]
 
 
-def play(ground: Path, story: Story, **members: Any) -> Scene:
-    """Play a story to its quiet end, hold it to the invariants, and give it for a closer look."""
+def play(ground: Path, story: Story, *, pace: float = 1.0, **members: Any) -> Scene:
+    """Play a story to its quiet end, hold it to the invariants, and give it for a closer look.
+
+    `pace`: every how many seconds to look whether it is over.
+    """
 
     async def whole(world: World) -> None:
         await story(scene)
-        await scene.quiet()
+        await scene.quiet(pace)
 
     scene = Scene(ground, **members)
     scene.run(whole, judge)

@@ -5,23 +5,16 @@ each request, effect and answer. At the n-th of them the terminate is accepted, 
 n = 1, 2, … until a create is over before its n-th point.
 """
 
-import json
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
-from bridge.domain.actions import REGISTRY, Caller
-from bridge.engine.admission import Admitted, Command
-from bridge.engine.commands import Commands
 from tests.promises.scene import CREATE, Scene, Story, lost, play
 from tests.simulation.clockwork import Points
 from tests.simulation.provider import Fate
-from tests.simulation.stories import KEY
 
-T = TypeVar("T")
 BROKEN = {"code": "internal", "message": "it broke", "retryable": True}
 _UNDER_WAY = "SELECT count(*) FROM operations WHERE state IN ('queued', 'running', 'awaiting')"
 _TERMINATE = "SELECT count(*) FROM operations WHERE action = 'terminate'"
@@ -42,44 +35,12 @@ class Doors(Points):
         self.visited += 1
         self.names.append(name)
         if self.visited == self.target:
-            self.admitted.append(let_in(scene))
+            self.admitted.append(scene.accept("terminate"))
 
 
 def _count(scene: Scene, query: str) -> int:
     found: int = scene.plain.execute(query).fetchone()[0]
     return found
-
-
-def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that waits for nothing."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    raise AssertionError("it waited for something")
-
-
-def let_in(scene: Scene) -> str:
-    """Accept a terminate here and now, in no time: nothing else moves while it is stored."""
-    process = scene.process
-    desk = Commands(replace(process.engine, database=scene.database), process.dispatcher)
-    body = {"confirm": True}
-    action = REGISTRY["terminate"]
-    command = Command(
-        connection_id="shop",
-        service_key=KEY,
-        action=action,
-        params=action.params.model_validate(body),
-        caller=Caller.CRON,
-        actor="cron",
-        path=f"/v1/services/{KEY}/terminate",
-        idempotency_key="the terminate",
-        fingerprint=json.dumps(body),
-    )
-    admitted: Admitted = at_once(desk._run(command))
-    scene.promised("the terminate", admitted.operation.id)
-    return admitted.operation.id
 
 
 async def plain(scene: Scene) -> None:
