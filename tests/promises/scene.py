@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bridge.domain.actions import REGISTRY, Caller
-from bridge.domain.problems import Problem, ProblemError
+from bridge.domain.problems import ProblemError
 from bridge.engine.admission import Command
 from bridge.engine.commands import Commands
 from bridge.infrafabric.transport import Interrupted, Reply, Unreachable
@@ -188,12 +188,12 @@ class Scene(World):
         """A command of staff for the service; the operation's id, or the code of the refusal."""
         return await self.caller.ask(KEY, action, body, wait)
 
-    async def refused(self, action: str, body: dict[str, Any] | None = None) -> Problem:
-        """The problem with which a command is refused."""
+    async def refused(self, action: str, body: dict[str, Any] | None = None) -> ProblemError:
+        """The error with which a command is refused."""
         given = BODIES[action](None, Random(1)) if body is None else body
         with pytest.raises(ProblemError) as error:
             await self.caller._once(KEY, action, given or {}, f"key-{len(self.accepted)}", 0)
-        return error.value.problem
+        return error.value
 
     def accept(self, action: str) -> str:
         """Take a command in here and now, in no time: nothing else moves while it is stored."""
