@@ -17,7 +17,19 @@ from bridge.store.inline import InlineDatabase
 from bridge.telemetry.redaction import Redactor
 from tests.simulation.clockwork import EPOCH, SimRng
 
-_COMPILED: dict[Any, Any] = {}
+
+class _Compiled(dict[Any, Any]):
+    """Compiled statements of all worlds: their dialects are alike, and only that is what the first part of a key is."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """See `dict.get`."""
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key[1:], value)
+
+
+_COMPILED = _Compiled()
 SECRET = b"a secret for callbacks, 32 bytes"
 
 
