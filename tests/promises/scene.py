@@ -148,6 +148,7 @@ class Scene(World):
     plan: list[Planned] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.weather = replace(self.weather)  # it calms down in the end, and may be another scene's as well
         super().__post_init__()
         self.provider.fate = lambda kind: Fate(0.5)
         self.caller = Caller_(self, Random(1))

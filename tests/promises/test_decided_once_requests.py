@@ -302,7 +302,7 @@ def test_outcome_unknown_is_never_reported_as_failed_before_infrafabric_was_aske
 )
 def test_outcome_unknown_is_looked_into_with_patience(ground: Path) -> None:
     """While InfraFabric is away, an operation past its deadline keeps to its backoff."""
-    scene, _ = away(ground, "reboot", 150.0)
+    scene, _ = away(ground, "reboot", 130.0)
     assert scene.operation("reboot")["events"].count("no_answer") < 30
 
 
