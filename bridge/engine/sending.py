@@ -143,11 +143,14 @@ def _beyond(turn: Turn, at: datetime) -> bool:
 
 
 def _before_deadline(turn: Turn, now: datetime, at: datetime) -> datetime:
-    """An unseen send is looked into at the deadline, however long the provider wants to be left alone."""
+    """An unseen send is looked into at the deadline, however long the provider wants to be left alone.
+
+    After it, as patiently as everything else: whoever cannot be asked is not asked more often because it is late.
+    """
     deadline = turn.operation.deadline_at
-    if deadline is None or turn.removing or at <= deadline:
+    if deadline is None or turn.removing or not now < deadline < at:
         return at
-    return max(deadline, now + timedelta(milliseconds=50))
+    return deadline
 
 
 def _end_unsent(conn: Transaction, turn: Turn, problem: Problem, now: datetime) -> After:

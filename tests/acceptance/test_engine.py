@@ -77,7 +77,7 @@ def _which_never_ends(stack: Stack) -> None:
     ],
     ids=["before_it_arrives", "without_an_answer", "while_it_is_made", "which_never_ends"],
 )
-def test_a8_terminate_during_a_create_leaves_nothing(
+def test_a8_decided_terminate_during_a_create_leaves_nothing(
     stack: Stack, arrange: Callable[[Stack], None], state: str
 ) -> None:
     """The create ends canceled, the service terminated, and no machine exists, whatever the create was doing."""
@@ -95,7 +95,7 @@ def test_a8_terminate_during_a_create_leaves_nothing(
     assert (service(stack, key)["state"], machines(stack, key)) == ("terminated", [])
 
 
-def test_terminate_cancels_what_waits_and_is_always_admitted(stack: Stack) -> None:
+def test_decided_admission_terminate_cancels_what_waits_and_is_always_admitted(stack: Stack) -> None:
     """A full queue does not keep a service from being ended, and nothing queued happens after its end."""
     key = active(stack)
     stack.fault(endpoint=ACT, kind="hang", count=1)
@@ -116,7 +116,7 @@ def test_terminate_of_a_service_that_never_was(stack: Stack) -> None:
     assert answer.body["timeline"][-1]["detail"] == {"nothing_to_do": True}
 
 
-def test_terminate_waits_until_the_volumes_are_gone_too(stack: Stack) -> None:
+def test_decided_terminate_waits_until_the_volumes_are_gone_too(stack: Stack) -> None:
     """Terminated means that nothing is left that costs money."""
     key = active(stack)
     assert stack.act(key, "add_volume", {"name": "data", "size_gb": 10}, wait=30).body["state"] == "succeeded"
@@ -132,7 +132,7 @@ def test_terminate_waits_until_the_volumes_are_gone_too(stack: Stack) -> None:
 # ---- a create that fails (A17) --------------------------------------------------------------------------------------
 
 
-def test_a17_a_create_past_its_deadline_is_cleaned_up(own_stack: Callable[..., Stack]) -> None:
+def test_a17_decided_deadlines_a_create_past_its_own_is_cleaned_up(own_stack: Callable[..., Stack]) -> None:
     """InfraFabric never finishes: after provisioning_timeout the half-made machine is removed, then it has failed."""
     stack = own_stack()
     stack.put_connection(provisioning_timeout=10)
@@ -146,7 +146,7 @@ def test_a17_a_create_past_its_deadline_is_cleaned_up(own_stack: Callable[..., S
     assert (service(stack, key)["state"], machines(stack, key)) == ("failed", [])
 
 
-def test_a17_a_retryable_failure_is_tried_again_within_the_create(stack: Stack) -> None:
+def test_a17_decided_failed_create_a_retryable_failure_is_tried_again(stack: Stack) -> None:
     """Two failures that InfraFabric calls retryable cost time, not an order; each leaves nothing behind."""
     key = str(uuid.uuid4())
     stack.fault(endpoint=CREATE, kind="operation_fails", count=2, retryable=True)
@@ -212,7 +212,7 @@ def test_without_any_callback_polling_settles(own_stack: Callable[..., Stack]) -
     assert "callback" not in events(created)
 
 
-def test_a_machine_deleted_elsewhere_is_noticed(stack: Stack) -> None:
+def test_decided_late_truth_a_machine_deleted_elsewhere_is_noticed(stack: Stack) -> None:
     """The service follows what is true upstream, and the difference to what was commanded is shown."""
     key = active(stack)
     (machine,) = machines(stack, key)
@@ -226,7 +226,7 @@ def test_a_machine_deleted_elsewhere_is_noticed(stack: Stack) -> None:
 # ---- order ----------------------------------------------------------------------------------------------------------
 
 
-def test_commands_of_a_service_take_effect_in_the_order_of_acceptance(stack: Stack) -> None:
+def test_decided_admission_commands_take_effect_in_the_order_of_acceptance(stack: Stack) -> None:
     """Judged on the projected state, run one after the other, although all were accepted at once."""
     key = active(stack)
     (machine,) = machines(stack, key)
@@ -248,7 +248,7 @@ def test_commands_of_a_service_take_effect_in_the_order_of_acceptance(stack: Sta
     assert upstream == [f"instance.{verb}" for verb in verbs]
 
 
-def test_a_command_that_no_longer_applies_is_not_sent(stack: Stack) -> None:
+def test_decided_admission_a_command_that_no_longer_applies_is_not_sent(stack: Stack) -> None:
     """Accepted behind a create that then fails: judged again when its turn comes, and nothing leaves the house."""
     key = str(uuid.uuid4())
     stack.control("PUT", "options", {"speed": 5})
@@ -274,7 +274,7 @@ def test_services_do_not_wait_for_each_other(stack: Stack) -> None:
 # ---- cancel and retry -----------------------------------------------------------------------------------------------
 
 
-def test_cancel_of_a_running_create_cleans_up(stack: Stack) -> None:
+def test_cancel_and_retry_by_staff_a_running_create_is_halted_and_cleaned_up(stack: Stack) -> None:
     """Staff ends a create: the machine goes, the operation is canceled, the service has failed."""
     key = str(uuid.uuid4())
     stack.fault(endpoint=CREATE, kind="operation_hangs", count=1)
@@ -285,7 +285,7 @@ def test_cancel_of_a_running_create_cleans_up(stack: Stack) -> None:
     assert (machines(stack, key), service(stack, key)["state"]) == ([], "failed")
 
 
-def test_cancel_of_a_queued_operation_lets_the_next_one_run(stack: Stack) -> None:
+def test_cancel_and_retry_by_staff_a_queued_operation_is_canceled_at_once(stack: Stack) -> None:
     """What waits is canceled at once; what runs cannot be, and says so."""
     key = active(stack)
     stack.control("PUT", "options", {"speed": 1})
@@ -297,7 +297,7 @@ def test_cancel_of_a_queued_operation_lets_the_next_one_run(stack: Stack) -> Non
     assert ended(stack, last)["state"] == "succeeded"
 
 
-def test_retry_is_a_new_operation_linked_to_the_old_one(stack: Stack) -> None:
+def test_cancel_and_retry_by_staff_retry_is_a_new_operation_linked_by_retry_of(stack: Stack) -> None:
     """A failed operation never changes; trying again is another one, and repeating that request makes no third."""
     key = active(stack)
     stack.fault(endpoint=ACT, kind="operation_fails", count=1, retryable=False)
@@ -314,7 +314,7 @@ def test_retry_is_a_new_operation_linked_to_the_old_one(stack: Stack) -> None:
 # ---- InfraFabric away -----------------------------------------------------------------------------------------------
 
 
-def test_suspend_outlasts_an_outage(own_stack: Callable[..., Stack]) -> None:
+def test_decided_deadlines_suspend_outlasts_an_outage(own_stack: Callable[..., Stack]) -> None:
     """Suspended is only said once it is true, and it becomes true when InfraFabric is back."""
     stack = own_stack(
         environment={"BRIDGE_BACKOFF_CAP": "1", "BRIDGE_BREAKER_FIRST": "0.5", "BRIDGE_BREAKER_MAX": "1"}

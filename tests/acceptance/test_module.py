@@ -142,7 +142,7 @@ def test_create_longer_than_the_wait_stays_pending_until_it_is_ready(stack: Stac
 # ---- failing and ending ---------------------------------------------------------------------------------------------
 
 
-def test_failed_create_is_cleaned_up_and_the_next_cron_succeeds(shop: Shop) -> None:
+def test_decided_failed_create_is_cleaned_up_and_the_next_cron_succeeds(shop: Shop) -> None:
     """A machine that broke while it was made is removed; Blesta's next call makes another one."""
     number = shop.order()
     shop.stack.fault(endpoint=CREATE, kind="operation_fails", count=1, code="image_broken", retryable=False)

@@ -101,7 +101,7 @@ def test_f5_a_scope_ends_where_it_ends(
 
 
 @pytest.mark.parametrize("action", sorted(NOT_FOR_CLIENTS))
-def test_a11_a_client_may_not_decide_about_billing(unchanged: World, action: str) -> None:
+def test_a11_decided_codes_a_client_may_not_decide_about_billing(unchanged: World, action: str) -> None:
     """Create, suspend, unsuspend, terminate and renew are never a client's."""
     answer = unchanged.stack.act(unchanged.active, action, BODIES[action].base, actor="client:7")
     assert_problem(answer, 403, "forbidden")
@@ -119,7 +119,7 @@ def test_a11_a_client_may_not_cancel_or_retry(unchanged: World, verb: str) -> No
 
 @pytest.mark.parametrize("key", ["other", "other operator"])
 @pytest.mark.parametrize(("method", "path"), OWNED)
-def test_f1_another_connection_s_objects_do_not_exist(
+def test_f1_decided_codes_another_connection_s_objects_do_not_exist(
     unchanged: World, method: str, path: str, key: str
 ) -> None:
     """404 on every route about a service, an operation or a connection of somebody else."""

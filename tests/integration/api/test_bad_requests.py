@@ -122,13 +122,13 @@ _INVALID = (
 
 
 @pytest.mark.parametrize("value", _INVALID, ids=ascii)
-def test_b1_an_invalid_idempotency_key_is_400(unchanged: World, value: str) -> None:
+def test_b1_decided_codes_an_invalid_idempotency_key_is_400(unchanged: World, value: str) -> None:
     """Empty, too long, with blanks or control characters."""
     body = assert_problem(_post(unchanged, GOOD, ("Idempotency-Key", value)), 400)
     assert body["code"] in ("idempotency_key_invalid", "malformed")
 
 
-def test_b1_a_missing_idempotency_key_is_400(unchanged: World) -> None:
+def test_b1_decided_codes_a_missing_idempotency_key_is_400(unchanged: World) -> None:
     """Without it a command could take effect twice."""
     assert_problem(_post(unchanged, GOOD, ("Idempotency-Key", "-")), 400, "idempotency_key_missing")
 
@@ -140,7 +140,7 @@ def test_b1_two_idempotency_keys_are_400(unchanged: World) -> None:
 
 
 @pytest.mark.parametrize("action", list(REGISTRY))
-def test_b1_every_action_needs_key_and_actor(unchanged: World, action: str) -> None:
+def test_b1_decided_codes_every_action_needs_key_and_actor(unchanged: World, action: str) -> None:
     """Neither can be left out of any action's request."""
     raw = json.dumps(BODIES[action].base).encode()
     answer = _post(unchanged, raw, ("Idempotency-Key", "-"), action=action)
@@ -165,7 +165,7 @@ _ACTORS = (
 @pytest.mark.parametrize(
     "value", [*_ACTORS, "infrafabric", "reconcile", "operator", "client:" + "1" * 17, "staff:1,2"]
 )
-def test_a11_a_malformed_actor_is_400(unchanged: World, value: str) -> None:
+def test_a11_decided_codes_a_malformed_actor_is_400(unchanged: World, value: str) -> None:
     """A module says for whom it speaks, in one of three forms."""
     answer = _post(unchanged, GOOD, ("X-Actor", value))
     if value.endswith(" "):  # HTTP itself strips it
@@ -188,7 +188,9 @@ def test_a11_two_actors_are_400(unchanged: World) -> None:
         ("wait=5", "wait=5"),
     ],
 )  # fmt: skip
-def test_a11_a_preference_is_never_an_error(unchanged: World, prefer: str, applied: str | None) -> None:
+def test_a11_decided_prefer_wait_is_never_an_error(
+    unchanged: World, prefer: str, applied: str | None
+) -> None:
     """RFC 7240: what is not understood is ignored; more than a minute counts as a minute."""
     path = f"/v1/operations/{unchanged.operation_id}"
     answer = unchanged.stack.api("GET", path, headers={"Prefer": prefer})
@@ -212,7 +214,7 @@ _SUFFIXES = ("", "/actions", "/credentials", "/operations", "/usage")
 
 
 @pytest.mark.parametrize("key", [key.replace(" ", "%20") for key in _KEYS])
-def test_a11_a_malformed_service_key_is_404(unchanged: World, key: str) -> None:
+def test_a11_decided_codes_a_malformed_service_key_is_404(unchanged: World, key: str) -> None:
     """Whatever is no UUID is no service."""
     for suffix in _SUFFIXES:
         assert_problem(unchanged.stack.api("GET", f"/v1/services/{key}{suffix}"), 404)
@@ -221,7 +223,7 @@ def test_a11_a_malformed_service_key_is_404(unchanged: World, key: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["destroy", "CREATE", "create%20", "resize", "actions", "a" * 300])
-def test_a11_an_unknown_action_is_404(unchanged: World, action: str) -> None:
+def test_a11_decided_codes_an_unknown_action_is_404(unchanged: World, action: str) -> None:
     """Verbs come from the registry and from nowhere else."""
     answer = unchanged.stack.act(unchanged.active, action)
     assert answer.status in ((405,) if action == "actions" else (404,)), answer.body

@@ -25,7 +25,9 @@ REFUSED = [(a, s) for a in REGISTRY for s in STATES if s not in WELCOME.get(a, {
 
 
 @pytest.mark.parametrize(("action", "state"), REFUSED)
-def test_a11_an_action_that_the_state_forbids_is_409(unchanged: World, action: str, state: str) -> None:
+def test_a11_decided_codes_an_action_that_the_state_forbids_is_409(
+    unchanged: World, action: str, state: str
+) -> None:
     """The answer says in which state the service is, and why that does not do."""
     answer = unchanged.stack.act(unchanged.services[state], action, BODIES[action].base)
     body = assert_problem(answer, 409, "action_not_allowed")
@@ -35,7 +37,9 @@ def test_a11_an_action_that_the_state_forbids_is_409(unchanged: World, action: s
 
 
 @pytest.mark.parametrize("action", sorted(set(REGISTRY) - {"create", "terminate"}))
-def test_a11_an_action_on_a_service_that_never_was_is_404(unchanged: World, action: str) -> None:
+def test_a11_decided_codes_an_action_on_a_service_that_never_was_is_404(
+    unchanged: World, action: str
+) -> None:
     """Only create makes a service; terminate of none is done already."""
     answer = unchanged.stack.act(str(uuid.uuid4()), action, BODIES[action].base)
     assert_problem(answer, 404, "not_found")

@@ -104,7 +104,7 @@ def test_c9_signed_bytes_that_are_no_object_are_refused(unchanged: World, raw: b
     assert_problem(post(unchanged.stack, raw, message(unchanged.stack, raw)), 400, "malformed")
 
 
-def test_c9_an_unknown_connection_looks_like_a_bad_signature(unchanged: World) -> None:
+def test_c9_decided_callbacks_an_unknown_connection_looks_like_a_bad_signature(unchanged: World) -> None:
     """Never 410, which would make the sender stop for good."""
     raw = event()
     path = "/v1/callbacks/infrafabric/nowhere"

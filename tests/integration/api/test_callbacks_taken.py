@@ -97,7 +97,7 @@ def test_c7_a_known_id_has_no_effect_with_news_either(stack: Stack) -> None:
         assert stack.api("GET", f"/v1/services/{key}").body["hostname"] == shown
 
 
-def test_c9_unknown_types_are_taken_and_counted(stack: Stack) -> None:
+def test_c9_decided_callbacks_unknown_types_are_taken_and_counted(stack: Stack) -> None:
     """Otherwise InfraFabric would repeat them for days."""
     before = counted(stack, 'infrafabric_bridge_callbacks_total{outcome="ignored"')
     raw = event("moon.landed")
@@ -116,7 +116,7 @@ def test_c9_unknown_types_are_taken_and_counted(stack: Stack) -> None:
         b'{"type": 5, "data": []}',
     ],
 )
-def test_c9_signed_nonsense_is_taken_without_effect(stack: Stack, body: bytes) -> None:
+def test_c9_decided_callbacks_signed_nonsense_is_taken_without_effect(stack: Stack, body: bytes) -> None:
     """Authentic, and of no use: 2xx, and no service or operation changes."""
     before = stack.api("GET", "/v1/changes?limit=200").body["next_cursor"]
     assert post(stack, body, message(stack, body)).status == 204

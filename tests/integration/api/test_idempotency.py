@@ -153,7 +153,7 @@ def test_b10_a_dead_owner_s_claim_is_resumed(stack: Stack, active: str) -> None:
     assert reboots(stack, active) == 1
 
 
-def test_b11_the_provider_s_key_is_stored_before_it_is_used(stack: Stack, active: str) -> None:
+def test_b11_decided_provider_keys_are_stored_before_they_are_used(stack: Stack, active: str) -> None:
     """Made from operation, step and try, and on disk while the request still hangs."""
     stack.fault(endpoint="POST /instances/{id}/actions", kind="delay", count=1, seconds=2)
     operation = stack.act(active, "reboot").body["id"]

@@ -119,7 +119,7 @@ def test_F8_public_https_is_taken(url: str) -> None:
     check_url(url, PUBLIC)
 
 
-def test_F8_plain_http_needs_loopback_or_permission() -> None:
+def test_F8_decided_plain_http_private_addresses_need_loopback_or_permission() -> None:
     """http:// is refused, unless the bridge is on loopback and calls loopback, or the operator allows it."""
     for url, policy in (
         ("http://api.example.com", PUBLIC),
@@ -135,7 +135,7 @@ def test_F8_plain_http_needs_loopback_or_permission() -> None:
     check_url("http://api.example.com", OutboundPolicy(allow_plain_http=True))
 
 
-def test_F8_what_the_operator_lists_is_reachable_and_nothing_more() -> None:
+def test_F8_decided_plain_http_private_addresses_only_what_is_listed() -> None:
     """A listed network or host is an exception for itself alone."""
     policy = OutboundPolicy(allow=("10.1.0.0/16", "if.internal"))
     check_url("https://10.1.2.3", policy)
@@ -150,7 +150,7 @@ def test_F8_what_the_operator_lists_is_reachable_and_nothing_more() -> None:
 @pytest.mark.parametrize(
     "address", ["10.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.0.1", "::ffff:10.0.0.1"]
 )
-def test_F8_a_bridge_on_loopback_reaches_loopback_but_no_other_private_address(address: str) -> None:
+def test_F8_decided_plain_http_private_addresses_loopback_reaches_loopback_only(address: str) -> None:
     """Trying things out on one machine does not open the network behind it."""
     assert LOCAL.permits("127.0.0.1", ip_address("127.0.0.1"))
     assert not LOCAL.permits(address, ip_address(address))

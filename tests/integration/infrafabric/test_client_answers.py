@@ -26,7 +26,7 @@ ONCE = ClientSettings(attempts=1)
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("asking", [False, True])
-async def test_F8_a_redirect_is_never_followed_and_is_a_definite_no(
+async def test_F8_decided_provider_answers_a_redirect_is_a_definite_no(
     bench: MakeBench, status: int, asking: bool
 ) -> None:
     """Wherever it points, nothing goes there: neither the key nor the request."""

@@ -194,7 +194,7 @@ async def test_an_id_cannot_leave_its_place_in_the_path(bench: MakeBench, hostil
     assert seen.target.removeprefix("/v1/operations/") not in ("..", ".")
 
 
-async def test_an_operation_s_password_is_only_believed_from_its_own_get(bench: MakeBench) -> None:
+async def test_decided_callbacks_a_password_is_only_believed_from_its_own_get(bench: MakeBench) -> None:
     """A password in the answer to a mutation is left out; the one of GET /operations/{id} is taken."""
     with_password = operation(status="succeeded", result={"root_password": "hunter2-hunter2"})
     one = await bench(

@@ -59,7 +59,9 @@ async def test_D7_a_malformed_retry_after_is_ignored(bench: MakeBench, text: str
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_long_retry_after_is_handed_to_the_engine_in_full(bench: MakeBench, status: int) -> None:
+async def test_decided_provider_answers_a_long_retry_after_is_handed_on_in_full(
+    bench: MakeBench, status: int
+) -> None:
     """What would be too long to wait in memory is not waited for: one send, and the error carries the whole time."""
     one = await bench(otherwise=says(status, {}, Retry_After="3600"))
     with pytest.raises(p.ProviderError) as error:

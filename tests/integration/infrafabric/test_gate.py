@@ -173,7 +173,7 @@ async def test_saving_the_settings_again_does_not_reset_the_gate(bench: MakeBenc
 # ---- how many at once -----------------------------------------------------------------------------------------------
 
 
-async def test_D12_at_most_max_concurrency_at_once(bench: MakeBench) -> None:
+async def test_D12_decided_limits_at_most_max_concurrency_at_once(bench: MakeBench) -> None:
     """Thirty callers on three slots: never more than three at the provider, and all are served."""
     one = await bench(otherwise=later(0.01, OK), max_concurrency=3, clock=SystemClock())
     assert await asyncio.gather(*(_ask(one) for _ in range(30))) == ["ok"] * 30
@@ -244,7 +244,7 @@ def _fullest_minute(times: list[float]) -> int:
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 60, 600])
-async def test_D12_no_minute_has_more_starts_than_the_limit(bench: MakeBench, per_minute: int) -> None:
+async def test_D12_decided_limits_no_minute_has_more_starts(bench: MakeBench, per_minute: int) -> None:
     """In any 60 seconds at most `rate_limit_per_minute` requests start, and the limit is nearly used up."""
     gate = GateSettings(queue_wait=10_000)
     one = await bench(otherwise=OK, rate_limit_per_minute=per_minute, gate=gate)

@@ -96,7 +96,7 @@ async def _outage(url: str, provider: Provider) -> tuple[dict[str, list[float]],
 
 
 @pytest.mark.parametrize("kind", ["unreachable", "silent", "broken", "maintenance"])
-def test_D8_a_total_outage_is_met_with_few_calls(sqlite_url: str, kind: str) -> None:
+def test_D8_decided_total_outage_is_met_with_few_calls(sqlite_url: str, kind: str) -> None:
     """Calls in any 60 s: at most 1.1 per command accepted in it + 50 per connection, cleaning and polling included."""
     provider = Provider(kind)
     accepted, _ = virtual.run(_outage(sqlite_url, provider))

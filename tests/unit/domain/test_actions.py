@@ -252,13 +252,13 @@ def machine(**members: Any) -> Instance:
     return Instance(**values | members)
 
 
-def test_C10_versions_compare_within_one_machine_only() -> None:
+def test_C10_decided_matching_callbacks_versions_compare_within_one_machine_only() -> None:
     """An older or equal version of the same machine is known; another machine's never is."""
     assert [service().knows(machine(version=n)) for n in (4, 5, 6)] == [True, True, False]
     assert not service().knows(machine(id="ins_2", version=1))
 
 
-def test_whose_machine_it_is() -> None:
+def test_decided_matching_callbacks_whose_machine_it_is() -> None:
     """By id; with no id yet, by age, and never one of an earlier life."""
     assert service().owns(machine())
     assert not service().owns(machine(id="ins_2"))
@@ -282,7 +282,7 @@ def test_whose_machine_it_is() -> None:
         ("deleted", A, A, True),
     ],
 )
-def test_late_truth_is_shown_and_marked(
+def test_decided_late_truth_is_shown_and_marked(
     status: Any, wanted: ServiceState, state: ServiceState, drifted: bool
 ) -> None:
     """State follows what is seen; where it is not what was wanted, the service is drifted and says why."""

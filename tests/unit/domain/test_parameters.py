@@ -104,7 +104,7 @@ def test_what_infrafabric_takes_is_accepted(model: type[p.Params], body: dict[st
 
 
 @pytest.mark.parametrize(("model", "body", "name", "rule"), BAD)
-def test_what_it_would_refuse_is_refused_at_once(
+def test_decided_validation_what_it_would_refuse_is_refused_at_once(
     model: type[p.Params], body: Any, name: str, rule: str
 ) -> None:
     """The member's (nested) name and Blesta's rule word, nothing else, and a sentence for people."""

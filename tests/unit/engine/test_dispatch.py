@@ -178,7 +178,7 @@ def test_the_sweep_outlives_a_database_that_does_not_answer(
     assert [entry["event"] for entry in logs].count("sweep.store_unavailable") == 3
 
 
-def test_an_end_by_another_process_wakes_the_long_poll(stage: Stage) -> None:
+def test_decided_prefer_wait_ends_when_another_process_ends_the_operation(stage: Stage) -> None:
     """Whoever waits here for an operation that a command ends elsewhere is woken by the next look."""
 
     async def main() -> None:

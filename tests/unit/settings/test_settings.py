@@ -104,7 +104,9 @@ def test_a_wrong_master_key_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "bridge.example"])
-def test_plain_http_beyond_loopback_needs_a_word(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_decided_plain_http_private_addresses_to_listen_on_need_a_word(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
     """Listening for everybody without TLS is refused, with both ways out, until it is allowed."""
     monkeypatch.setenv("BRIDGE_HOST", host)
     with pytest.raises(SettingsError, match="BRIDGE_ALLOW_PLAIN_HTTP"):
