@@ -232,11 +232,11 @@ class Bridge:
         engine, settings = self.engine, self._settings
         schedule = Scheduler(engine, Reconcile(engine, self._dispatcher.wake), _timetable(settings))
         keeper = Housekeeper(engine, _retention(settings))
-        minute, hour = timedelta(minutes=1), timedelta(hours=1)
+        moment, minute, hour = timedelta(seconds=10), timedelta(minutes=1), timedelta(hours=1)
         return (
             Periodic(engine.clock, "housekeeping", hour, keeper.once, at_once=True),
             Periodic(engine.clock, "reconcile", minute, schedule.once),
-            Periodic(engine.clock, "grace", minute, partial(terminate_due, engine, self._commands)),
+            Periodic(engine.clock, "grace", moment, partial(terminate_due, engine, self._commands)),
         )
 
     def _api(self, base: Foundation) -> Api:

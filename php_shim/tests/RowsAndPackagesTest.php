@@ -245,6 +245,11 @@ final class RowsAndPackagesTest extends ShimTestCase
      *           [{"plan": "small", "image": ""}, "meta[image]"]
      *           [{"plan": "small", "datacenter": "a b"}, "meta[datacenter]"]
      *           [{"plan": "small", "image_choices": "a=A\n<b>=B"}, "meta[image_choices]"]
+     *           [{"plan": "small", "limit_addresses": "0", "limit_volumes": "256", "grace_hours": "8760"}, null]
+     *           [{"plan": "small", "limit_addresses": "257"}, "meta[limit_addresses]"]
+     *           [{"plan": "small", "limit_volumes": "-1"}, "meta[limit_volumes]"]
+     *           [{"plan": "small", "limit_volume_gb": "0"}, "meta[limit_volume_gb]"]
+     *           [{"plan": "small", "grace_hours": "a day"}, "meta[grace_hours]"]
      * @param array<string, string> $meta
      */
     public function testPackageValidation(array $meta, ?string $field): void

@@ -174,6 +174,7 @@ final class SyncTest extends ShimTestCase
      *           ["terminate", "canceled", "active", "active"]
      *           ["terminate", "canceled", "suspended", "suspended"]
      *           ["terminate", "canceled", "terminated", "canceled"]
+     *           ["terminate_later", "canceled", "active", "active"]
      *           ["renew", "active", "active", "active"]
      */
     public function testStatusIsPutBack(string $action, string $status, string $truth, string $expected): void
@@ -201,6 +202,24 @@ final class SyncTest extends ShimTestCase
             $posts = array_filter(self::$bridge->requests(), static fn ($request) => $request['method'] !== 'GET');
             self::assertSame([], $posts, 'the status is Blesta\'s alone to change');
         }
+    }
+
+    /**
+     * Proves that a cancellation that was undone in time is taken back in Blesta, and only then.
+     *
+     * @testWith ["succeeded", "active", "active"]
+     *           ["succeeded", "suspended", "suspended"]
+     *           ["succeeded", "terminated", "canceled"]
+     *           ["running", "active", "canceled"]
+     */
+    public function testAnUndoneCancellationIsTakenBack(string $end, string $state, string $expected): void
+    {
+        $id = $this->service($this->package, 'canceled')->id;
+        $operation = ['id' => 'op', 'action' => 'undo_terminate', 'state' => $end, 'error' => null];
+        $this->sync([], self::page([self::change($state, ['ifb_state' => $state], $operation)], 'c1'));
+        self::assertSame($expected, $this->stored($id)->status);
+        $posts = array_filter(self::$bridge->requests(), static fn ($request) => $request['method'] !== 'GET');
+        self::assertSame([], $posts, 'the status is Blesta\'s alone to change');
     }
 
     /**

@@ -29,9 +29,9 @@ class Shop:
             **changes,
         }
 
-    def add_package(self, plan: str) -> int:
+    def add_package(self, plan: str, **members: str) -> int:
         """Another package; its id."""
-        meta = {"type": "vps", "plan": plan, "image": "debian-12"}
+        meta = {"type": "vps", "plan": plan, "image": "debian-12", **members}
         found: int = self.blesta.do("add-package", row=self.row, meta=meta)["package"]
         return found
 

@@ -10,6 +10,12 @@ namespace Infrafabric;
 final class Machine
 {
     public const SIZES = ['cpus', 'memory_mb', 'disk_gb'];
+    /** Package meta and what the bridge calls the limit; the bridge keeps them, whoever asks for more. */
+    public const LIMITS = [
+        'limit_addresses' => 'addresses',
+        'limit_volumes' => 'volumes',
+        'limit_volume_gb' => 'volume_gb',
+    ];
 
     /**
      * @param array<string, string> $meta the package's
@@ -110,7 +116,31 @@ final class Machine
 
         return array_filter($body, static fn ($value) => $value !== '' && $value !== [])
             + $this->sizing()
+            + ($this->limits() === [] ? [] : ['limits' => $this->limits()])
             + ($blesta === [] ? [] : ['blesta' => array_map('intval', $blesta)]);
+    }
+
+    /**
+     * @return array<string, int|string> what the package allows at most; what is left empty is not limited
+     */
+    private function limits(): array
+    {
+        $limits = [];
+        foreach (self::LIMITS as $key => $name) {
+            if ($this->meta($key) !== '') {
+                $limits[$name] = self::number($this->meta($key));
+            }
+        }
+
+        return $limits;
+    }
+
+    /**
+     * How long a canceled machine is kept, in hours; 0 deletes it at once.
+     */
+    public function graceHours(): int
+    {
+        return Check::whole($this->meta('grace_hours'), 0, 8760) ? (int) $this->meta('grace_hours') : 0;
     }
 
     /**

@@ -150,6 +150,11 @@ final class Sync
         if (in_array($operation['state'] ?? '', self::ENDED_BADLY, true)) {
             return $this->ended($service, $operation);
         }
+        $undone = ($operation['action'] ?? '') === 'undo_terminate' && ($operation['state'] ?? '') === 'succeeded';
+        if ($undone && $service->status === 'canceled' && in_array($state, ['active', 'suspended'], true)) {
+            $this->putBack($service, $state);
+            ($this->note)('sync', ($this->say)('Infrafabric.sync.undone', (string) $service->id, $state), true);
+        }
 
         return true;
     }
@@ -207,7 +212,12 @@ final class Sync
      */
     private function ended(object $service, array $operation): bool
     {
-        $undone = ['suspend' => 'suspended', 'unsuspend' => 'active', 'terminate' => 'canceled'];
+        $undone = [
+            'suspend' => 'suspended',
+            'unsuspend' => 'active',
+            'terminate' => 'canceled',
+            'terminate_later' => 'canceled',
+        ];
         $action = is_string($operation['action'] ?? null) ? $operation['action'] : '';
         $error = is_array($operation['error'] ?? null) ? $operation['error'] : [];
         $texts = array_filter([$error['detail'] ?? null, $error['title'] ?? null, ''], 'is_string');

@@ -26,6 +26,19 @@ final class Texts
         'memory_mb' => 'Infrafabric.!error.package_memory_mb',
         'disk_gb' => 'Infrafabric.!error.package_disk_gb',
     ];
+    /** Numbers of a package that may be left empty: label, error, least and most. */
+    public const NUMBERS = [
+        'limit_addresses' => [
+            'Infrafabric.package.limit_addresses', 'Infrafabric.!error.package_limit_addresses', 0, 256,
+        ],
+        'limit_volumes' => ['Infrafabric.package.limit_volumes', 'Infrafabric.!error.package_limit_volumes', 0, 256],
+        'limit_volume_gb' => [
+            'Infrafabric.package.limit_volume_gb', 'Infrafabric.!error.package_limit_volume_gb', 1, 16000,
+        ],
+        'grace_hours' => ['Infrafabric.package.grace_hours', 'Infrafabric.!error.package_grace_hours', 0, 8760],
+    ];
+    /** What staff may do beside that. */
+    public const STAFF_ACTIONS = ['undo_terminate' => 'Infrafabric.action.undo_terminate'];
     /** Actions of the tabs, in the order in which they are shown. */
     public const ACTIONS = [
         'start' => 'Infrafabric.action.start',

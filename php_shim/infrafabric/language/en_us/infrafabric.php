@@ -56,6 +56,10 @@ $lang['Infrafabric.package.image'] = 'Image';
 $lang['Infrafabric.package.image_choices'] = 'Images the client may choose from';
 $lang['Infrafabric.package.image_choices_help'] = 'One image id a line, with a label if you like: debian-12=Debian 12. Leave empty to always install the image above.';
 $lang['Infrafabric.package.datacenter'] = 'Data Center (empty: the bridge\'s default)';
+$lang['Infrafabric.package.limit_addresses'] = 'Addresses at most (empty: no limit)';
+$lang['Infrafabric.package.limit_volumes'] = 'Volumes at most (empty: no limit)';
+$lang['Infrafabric.package.limit_volume_gb'] = 'Largest volume (GiB, empty: no limit)';
+$lang['Infrafabric.package.grace_hours'] = 'Keep a canceled machine for (hours, empty or 0: delete at once)';
 
 // Services
 $lang['Infrafabric.service.hostname'] = 'Hostname';
@@ -97,11 +101,13 @@ $lang['Infrafabric.action.start'] = 'Start';
 $lang['Infrafabric.action.stop'] = 'Stop';
 $lang['Infrafabric.action.reboot'] = 'Reboot';
 $lang['Infrafabric.action.reinstall'] = 'Reinstall';
+$lang['Infrafabric.action.undo_terminate'] = 'Undo the cancellation';
 $lang['Infrafabric.!success.action'] = '%1$s was accepted and is being carried out.';
 
 // What the synchronisation tells staff
 $lang['Infrafabric.sync.unknown_service'] = 'The bridge reports a change of service key %1$s, which no service of this bridge has. It was left alone; if no order is being added right now, look for the key at the bridge.';
 $lang['Infrafabric.sync.activated'] = 'Service %1$s was activated: its machine is ready.';
+$lang['Infrafabric.sync.undone'] = 'The cancellation of service %1$s was undone in time, so its status was set back to %2$s.';
 $lang['Infrafabric.sync.failed'] = 'The operation %1$s ended without success: %2$s';
 $lang['Infrafabric.sync.put_back'] = 'The %1$s accepted earlier failed in the end, so the status was set back to %2$s. Reason: %3$s. Give the command again when the reason is gone.';
 $lang['Infrafabric.sync.refused'] = 'Blesta did not take it: %1$s';
@@ -146,3 +152,7 @@ $lang['Infrafabric.!error.package_disk_gb'] = 'Without a plan, enter 5 to 4000 G
 $lang['Infrafabric.!error.package_image'] = 'Enter the id of an image as InfraFabric lists it.';
 $lang['Infrafabric.!error.package_image_choices'] = 'Enter one image id a line, with a label after = if you like.';
 $lang['Infrafabric.!error.package_datacenter'] = 'Enter the id of a data center as InfraFabric lists it, or leave it empty.';
+$lang['Infrafabric.!error.package_limit_addresses'] = 'Enter how many addresses a service may have, 0 to 256, or leave it empty.';
+$lang['Infrafabric.!error.package_limit_volumes'] = 'Enter how many volumes a service may have, 0 to 256, or leave it empty.';
+$lang['Infrafabric.!error.package_limit_volume_gb'] = 'Enter how large a volume may be, 1 to 16000 GiB, or leave it empty.';
+$lang['Infrafabric.!error.package_grace_hours'] = 'Enter how long a canceled machine is kept, 0 to 8760 hours, or leave it empty.';

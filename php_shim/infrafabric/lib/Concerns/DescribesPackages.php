@@ -35,6 +35,9 @@ trait DescribesPackages
             $center = $meta['datacenter'] ?? '';
             $centers = $catalog['datacenters'];
             $this->packageField($fields, 'datacenter', 'Infrafabric.package.datacenter', $center, $centers);
+            foreach (Texts::NUMBERS as $name => [$text]) {
+                $this->packageField($fields, $name, $text, $meta[$name] ?? '');
+            }
 
             return $fields;
         }, new \ModuleFields());
@@ -160,7 +163,8 @@ trait DescribesPackages
             return null;
         }
         $stored = [];
-        foreach (['type', 'plan', ...Machine::SIZES, 'image', 'image_choices', 'datacenter'] as $key) {
+        $numbers = array_keys(Texts::NUMBERS);
+        foreach (['type', 'plan', ...Machine::SIZES, 'image', 'image_choices', 'datacenter', ...$numbers] as $key) {
             if ($machine->meta($key) !== '') {
                 $stored[] = ['key' => $key, 'value' => $machine->meta($key), 'encrypted' => 0];
             }
@@ -195,6 +199,10 @@ trait DescribesPackages
         $wrong = array_filter($choices, static fn (string $id) => !Check::name($id));
         $faults += Check::name($machine->meta('image')) ? [] : ['image' => ['format', 'Infrafabric.!error.package_image']];
         $faults += $wrong === [] ? [] : ['image_choices' => ['format', 'Infrafabric.!error.package_image_choices']];
+        foreach (Texts::NUMBERS as $name => [, $text, $least, $most]) {
+            $given = $machine->meta($name);
+            $faults += $given === '' || Check::whole($given, $least, $most) ? [] : [$name => ['valid', $text]];
+        }
         $datacenter = $machine->meta('datacenter');
 
         return $faults + ($datacenter === '' || Check::name($datacenter)

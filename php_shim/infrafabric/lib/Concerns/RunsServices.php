@@ -160,7 +160,17 @@ trait RunsServices
 
     public function cancelService($package, $service, $parent_package = null, $parent_service = null)
     {
-        return $this->guarded(fn (): ?array => $this->command($service, 'terminate', ['confirm' => true]));
+        return $this->guarded(function () use ($package, $service): ?array {
+            $hours = is_object($package) ? Machine::of($package)->graceHours() : 0;
+            // A machine that was never ready has nothing worth keeping, and the bridge keeps only what exists.
+            $kept = in_array(ServiceFields::ofService($service)->value('ifb_state'), ['active', 'suspended'], true);
+            if ($hours === 0 || !$kept) {
+                return $this->command($service, 'terminate', ['confirm' => true]);
+            }
+            $end = (new DateTimeImmutable('now', new DateTimeZone('UTC')))->modify("+$hours hours");
+
+            return $this->command($service, 'terminate_later', ['terminate_at' => $end->format('Y-m-d\TH:i:s\Z')]);
+        });
     }
 
     /**
@@ -226,7 +236,7 @@ trait RunsServices
             return null;
         }
         $outcome = Outcome::of($this->bridgeOf($row, $actor)->act($key, $action, $body, $this->waitOf($row)));
-        if ($action === 'terminate' && $outcome->isUnknownService()) {
+        if (in_array($action, ['terminate', 'terminate_later'], true) && $outcome->isUnknownService()) {
             return null;
         }
         if ($outcome->kind !== Outcome::DONE && !($outcome->kind === Outcome::ACCEPTED && $acceptedIsEnough)) {

@@ -88,7 +88,7 @@ trait ShowsServices
         }
         $bridge = $this->bridgeOf($row, $actor);
         $machine = Machine::of($package);
-        $repeat = $post === [] ? null : $this->act($bridge, $machine, $service, $key, $post);
+        $repeat = $post === [] ? null : $this->act($bridge, $machine, $service, $key, $post, $actor);
         $known = $this->lookUp($bridge, $key);
         $fields = ServiceFields::ofService($service)->told($known['fields'])->toObject();
 
@@ -97,7 +97,7 @@ trait ShowsServices
             'state' => $this->stateText($known['state'] ?: ($fields->ifb_state ?? '')),
             'power' => $this->say(Texts::POWER[$known['power']] ?? 'Infrafabric.power.unknown'),
             'fresh' => $known['fresh'],
-            'actions' => $this->buttons($known['actions']),
+            'actions' => $this->buttons($known['actions'], $this->actionsOf($actor)),
             'images' => $machine->imageChoices() ?: [$machine->meta('image') => $machine->meta('image')],
             // A repeated answer to an unconfirmed action must carry the key of the first.
             'nonce' => $repeat ?? Uuid::fresh(),
@@ -109,15 +109,22 @@ trait ShowsServices
      *
      * @param array<string, mixed> $post
      */
-    private function act(Bridge $bridge, Machine $machine, object $service, string $key, array $post): ?string
-    {
+    private function act(
+        Bridge $bridge,
+        Machine $machine,
+        object $service,
+        string $key,
+        array $post,
+        string $actor
+    ): ?string {
         $action = $this->text($post, 'action');
         $nonce = Uuid::read($post['nonce'] ?? null);
-        if (!array_key_exists($action, Texts::ACTIONS) || $nonce === null) {
+        $texts = $this->actionsOf($actor);
+        if (!array_key_exists($action, $texts) || $nonce === null) {
             $this->fail('action', 'valid', $this->say('Infrafabric.!error.action'));
         } elseif ($this->text($post, 'confirm') !== '1') {
             $this->fail('confirm', 'empty', $this->say('Infrafabric.!error.confirm'));
-        } elseif (($service->status ?? '') !== 'active') {
+        } elseif (($service->status ?? '') !== 'active' && !array_key_exists($action, Texts::STAFF_ACTIONS)) {
             $this->fail('action', 'valid', $this->say('Infrafabric.!error.not_active'));
         }
         $body = $this->Input->errors() || $action !== 'reinstall' ? [] : $this->reinstallOf($machine, $post);
@@ -126,7 +133,7 @@ trait ShowsServices
         }
         $outcome = Outcome::of($bridge->act($key, $action, $body, 0, $nonce, Bridge::VIEW_SECONDS));
         if (in_array($outcome->kind, [Outcome::DONE, Outcome::ACCEPTED], true)) {
-            $this->setMessage('success', $this->say('Infrafabric.!success.action', $this->say(Texts::ACTIONS[$action])));
+            $this->setMessage('success', $this->say('Infrafabric.!success.action', $this->say($texts[$action])));
 
             return null;
         }
@@ -180,13 +187,22 @@ trait ShowsServices
     }
 
     /**
+     * @return array<string, string> language key by action
+     */
+    private function actionsOf(string $actor): array
+    {
+        return Texts::ACTIONS + (str_starts_with($actor, 'staff:') ? Texts::STAFF_ACTIONS : []);
+    }
+
+    /**
      * @param array<string, array<mixed>> $known the bridge's list; an action it does not mention may be tried
+     * @param array<string, string> $texts
      * @return array<string, array{name: string, allowed: bool, reason: string}>
      */
-    private function buttons(array $known): array
+    private function buttons(array $known, array $texts): array
     {
         $buttons = [];
-        foreach (Texts::ACTIONS as $action => $text) {
+        foreach ($texts as $action => $text) {
             $reason = $known[$action]['reason'] ?? '';
             $buttons[$action] = [
                 'name' => $this->say($text),
