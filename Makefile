@@ -1,6 +1,6 @@
 # `make demo` shows the whole thing; `make test` proves it; both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo run simulate chaos test setup format lock clean format-check lint types imports pytest phpunit phpcs
+.PHONY: help demo run simulate chaos module-zip test setup format lock clean format-check lint types imports pytest phpunit phpcs
 
 PYTHON := .venv/bin/python
 # Two database servers and many processes take part in the tests; more workers than this only wait for each other.
@@ -22,6 +22,9 @@ simulate: setup ## More worlds than the tests play: SEEDS=20000, or one again: S
 
 chaos: setup ## Real processes, kills and faults: SECONDS=60 SERVICES=200
 	@$(PYTHON) -m tests.chaos.run --seconds $(or $(SECONDS),60) --services $(or $(SERVICES),200)
+
+module-zip: ## The archive of the Blesta module, as an operator uploads it, into dist/
+	@.ci/module-zip dist
 
 test: setup ## Every gate and every test
 	@$(MAKE) --no-print-directory format-check
