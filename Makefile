@@ -3,8 +3,8 @@
 .PHONY: help demo run simulate chaos module-zip test setup format lock clean format-check lint types imports pytest phpunit phpcs
 
 PYTHON := .venv/bin/python
-# Two database servers and many processes take part in the tests; more workers than this only wait for each other.
-WORKERS ?= $(shell n=$$(nproc); if [ $$n -gt 4 ]; then echo 4; else echo $$n; fi)
+# Half of the tests wait for real processes, so two to a core; beyond four they only get into each other's way.
+WORKERS ?= $(shell n=$$(nproc); if [ $$n -gt 2 ]; then echo 4; else echo $$((n * 2)); fi)
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

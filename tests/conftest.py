@@ -134,6 +134,11 @@ def empty_database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests begin first, so that nobody waits for them in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what tests recorded for people, wherever they ran."""
     told = [

@@ -192,6 +192,8 @@ MANY = 100_000
 KEYS = "printf('00000000-0000-4000-8000-%012x', n)"
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_hundred_thousand_machines_need_no_more_memory(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -9,6 +9,7 @@ from tests.chaos.run import storm
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_nothing_is_lost_and_nothing_happens_twice_in_a_storm(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
