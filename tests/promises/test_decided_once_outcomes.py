@@ -158,8 +158,11 @@ def test_decided_once_callbacks_bring_no_password_it_is_fetched(ground: Path) ->
     async def story(scene: Scene) -> None:
         scene.fates(Fate(1.0))  # long enough for the 202, and told before the first look would come
         await scene.ask("create")
+        await asyncio.sleep(1.5)
+        (made,) = scene.provider.operations.values()
+        await tell(scene, "msg_end", "operation.succeeded", public(made))
 
-    scene = play(ground, story)
+    scene = play(ground, story, weather=Weather(callback_lost=1.0))
     events = scene.operation("create")["events"]
     assert ("callback" in events, "polled" in events) == (True, False)
     assert [asked.status for asked in scene.sent(LOOK)] == [200]
