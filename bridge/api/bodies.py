@@ -191,6 +191,19 @@ def one_of(request: web.Request, name: str, allowed: Iterable[str]) -> str | Non
     return value
 
 
+def uuid_of(request: web.Request, name: str) -> str | None:
+    """A query parameter that is a service key, in its canonical form; None when it is not given.
+
+    Raises:
+        ProblemError: 422 with `errors`.
+    """
+    value = request.query.get(name)
+    if value is not None and not _SERVICE_KEY.fullmatch(value.lower()):
+        errors = {name: {"format": f"{name} is a UUID."}}
+        raise ProblemError("validation_failed", "Correct the query parameters in errors.", errors=errors)
+    return None if value is None else value.lower()
+
+
 def encode_cursor(position: str) -> str:
     """An opaque cursor."""
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")

@@ -13,14 +13,16 @@ from bridge.store.findings import Recorded
 
 
 async def listing(request: web.Request) -> web.StreamResponse:
-    """What stands, in the order in which it was found; `class` chooses."""
+    """What stands, in the order in which it was found; `class` and `service_key` choose."""
     api, key = api_of(request), key_of(request)
-    page = bodies.page(request, ("class",))
+    page = bodies.page(request, ("class", "service_key"))
     kind = bodies.one_of(request, "class", DriftClass)
+    service_key = bodies.uuid_of(request, "service_key")
     found = await api.engine.database.read(
         findings.page,
         key.connection_id,
         kind=kind,
+        service_key=service_key,
         after=bodies.number_cursor(page.after),
         limit=page.limit + 1,
     )

@@ -16,6 +16,8 @@ from bridge.store.database import Transaction
 RETRY_AFTER = 2
 """Seconds after which an unfinished operation is worth another look."""
 
+_ORDERS = ("oldest_first", "newest_first")
+
 
 async def answer(
     request: web.Request, operation_id: str, *, replayed: bool = False, releases: bool = False
@@ -82,14 +84,15 @@ async def retry(request: web.Request) -> web.StreamResponse:
 
 
 async def page_of_operations(request: web.Request, service_key: str | None = None) -> web.Response:
-    """Operations in order of acceptance."""
+    """Operations in order of acceptance, or the other way round."""
     api, key = api_of(request), key_of(request)
-    page = bodies.page(request, ("state", "action"))
+    page = bodies.page(request, ("state", "action", "order"))
     filters = {
         "state": bodies.one_of(request, "state", OperationState),
         "action": bodies.one_of(request, "action", ACTIONS),
     }
-    found = await api.engine.database.read(_page, key.connection_id, service_key, filters, page)
+    newest_first = bodies.one_of(request, "order", _ORDERS) == "newest_first"
+    found = await api.engine.database.read(_page, key.connection_id, service_key, filters, page, newest_first)
     with_password = key.scope is Scope.MODULE
     items = [shapes.operation_json(api.engine, view, with_password=with_password) for _, view in found]
     more = found[page.limit - 1][0] if len(found) > page.limit else None
@@ -103,6 +106,7 @@ def _page(
     service_key: str | None,
     filters: dict[str, str | None],
     page: bodies.Page,
+    newest_first: bool,
 ) -> list[tuple[int, shapes.OperationView]]:
     after = bodies.number_cursor(page.after)
     found = operations.page(
@@ -113,6 +117,7 @@ def _page(
         action=filters["action"],
         after=after,
         limit=page.limit + 1,
+        newest_first=newest_first,
     )
     histories = timeline.of(conn, [operation.id for _, operation in found])
     views: dict[str, shapes.ServiceView] = {}

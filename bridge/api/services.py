@@ -176,7 +176,7 @@ def _projected(conn: Transaction, key: Any, service_key: str) -> tuple[Service, 
 
 
 def _judged(action: Action, service: Service, caller: Caller | None, full: bool) -> dict[str, Any]:
-    reason = forbidden_reason(action, service)
+    reason = forbidden_reason(action, service) or action.full(service)
     if caller is not None and caller not in action.callers:
         reason = f"A {caller.value} may not call {action.name}."
     elif reason is None and full and action.name != "terminate":

@@ -114,6 +114,8 @@ class Action:
     check: Callable[[Service, Any], FieldErrors] = _fine
     unless: Callable[[Service], str | None] = lambda service: None
     """A reason, beside the state, why the service does not take the action now."""
+    full: Callable[[Service], str | None] = lambda service: None
+    """A reason why nothing could be added, whatever the parameters; shown by `get_actions`, judged by `check`."""
     makes: bool = False
     removes: bool = False
     """Takes a machine and volumes away, by looking, until nothing is left."""
@@ -321,7 +323,7 @@ _DECLARED = (
     ),
     Action(
         "add_address", p.AddressFamily, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_add_address),
-        check=checks.room_for_address,
+        check=checks.room_for_address, full=checks.addresses_are_full,
     ),
     Action(
         "remove_address", p.AddressId, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_remove_address),
@@ -338,7 +340,7 @@ _DECLARED = (
     ),
     Action(
         "add_volume", p.NewVolume, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_add_volume), check=checks.room_for_volume,
-        makes=True,
+        full=checks.volumes_are_full, makes=True,
     ),
     Action(
         "resize_volume", p.VolumeSize, ACTIVE, EVERYBODY, Deadline.ACTION, _one(_resize_volume),

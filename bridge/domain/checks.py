@@ -42,17 +42,27 @@ def volume_size(service: Service, size_gb: int, present: int) -> FieldErrors:
     return {}
 
 
+def addresses_are_full(service: Service) -> str | None:
+    """Why no address can be added, or None."""
+    limit = service.limits.get("addresses")
+    full = limit is not None and len(service.addresses) >= limit
+    return f"The package allows {limit} addresses, and the service has them." if full else None
+
+
+def volumes_are_full(service: Service) -> str | None:
+    """Why no volume can be added, or None."""
+    limit = service.limits.get("volumes")
+    full = limit is not None and len(service.volumes) >= limit
+    return f"The package allows {limit} volumes, and the service has them." if full else None
+
+
 def room_for_address(service: Service, params: p.AddressFamily) -> FieldErrors:
     """The package allows one more address."""
-    limit = service.limits.get("addresses")
-    if limit is not None and len(service.addresses) >= limit:
-        return {"family": {"valid": f"The package allows {limit} addresses, and the service has them."}}
-    return {}
+    reason = addresses_are_full(service)
+    return {} if reason is None else {"family": {"valid": reason}}
 
 
 def room_for_volume(service: Service, params: p.NewVolume) -> FieldErrors:
     """The package allows one more volume of that size."""
-    limit = service.limits.get("volumes")
-    if limit is not None and len(service.volumes) >= limit:
-        return {"name": {"valid": f"The package allows {limit} volumes, and the service has them."}}
-    return volume_size(service, params.size_gb, 0)
+    reason = volumes_are_full(service)
+    return volume_size(service, params.size_gb, 0) if reason is None else {"name": {"valid": reason}}

@@ -86,7 +86,13 @@ def explain(conn: Connection, connection_id: str, finding: Finding, detail: Mapp
 
 
 def page(
-    conn: Connection, connection_id: str | None, *, kind: str | None, after: int, limit: int
+    conn: Connection,
+    connection_id: str | None,
+    *,
+    kind: str | None,
+    after: int,
+    limit: int,
+    service_key: str | None = None,
 ) -> list[Recorded]:
     """What stands, in the order in which it was found, at most `limit`, those after position `after`."""
     query = select(table).where(table.c.number > after).order_by(table.c.number).limit(limit)
@@ -94,6 +100,8 @@ def page(
         query = query.where(table.c.connection_id == connection_id)
     if kind is not None:
         query = query.where(table.c.kind == kind)
+    if service_key is not None:
+        query = query.where(table.c.service_key == service_key)
     return _all(conn, query)
 
 

@@ -158,9 +158,15 @@ def page(
     action: str | None = None,
     after: int = 0,
     limit: int = 50,
+    newest_first: bool = False,
 ) -> list[tuple[int, Operation]]:
-    """Operations in order of acceptance with their list position, at most `limit`, those after position `after`."""
-    query = select(table).where(table.c.number > after).order_by(table.c.number).limit(limit)
+    """Operations in order of acceptance with their list position, at most `limit`, those after position `after` (0: the
+    beginning); `newest_first` turns the order round.
+    """
+    number = table.c.number
+    query = select(table).order_by(number.desc() if newest_first else number).limit(limit)
+    if after:
+        query = query.where(number < after if newest_first else number > after)
     filters = {"connection_id": connection_id, "service_key": service_key, "state": state, "action": action}
     for name, value in filters.items():
         if value is not None:

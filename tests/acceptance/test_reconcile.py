@@ -123,6 +123,9 @@ def test_findings_are_listed_in_pages_and_only_to_their_own(stack: Stack) -> Non
     for stranger in strangers:
         by_hand(stack, "POST", "/instances", order | {"reference": f"{mark}:{stranger}"})
     stack.command("reconcile")
+    one = sorted(strangers)[0]
+    (own,) = stack.api("GET", f"/v1/drift?service_key={one.upper()}").body["items"]
+    assert (own["service_key"], own["class"]) == (one, "orphan_upstream")
     seen, cursor = set(), ""
     for _ in range(3):
         answer = stack.api("GET", f"/v1/drift?class=orphan_upstream&limit=1{cursor}").body

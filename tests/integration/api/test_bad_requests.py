@@ -240,6 +240,8 @@ _QUERIES: tuple[tuple[str, str, str], ...] = (
     *(("/v1/services", "state", value) for value in ("", "dead", "ACTIVE", "active&state=failed")),
     *(("/v1/operations", "state", value) for value in ("", "active", "queued,running")),
     *(("/v1/operations", "action", value) for value in ("", "destroy", "create&action=edit")),
+    *((path, "order", value) for path in ("/v1/operations", _LISTS[-1]) for value in ("", "desc", "NEWEST_FIRST")),
+    *(("/v1/drift", "service_key", value) for value in ("", "x", "6f1c1f0e7a554c6e9d6d2f1b8f0a4c11")),
     *((f"/v1/catalog/{kind}", "type", "ship") for kind in ("plans", "images", "datacenters")),
     *((f"/v1/catalog/{kind}", "limit", "5") for kind in ("plans", "images", "datacenters")),
     *(("/v1/services/{key}/usage", name, value) for name in ("from", "to")

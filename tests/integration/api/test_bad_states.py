@@ -115,3 +115,7 @@ def test_a11_an_address_beyond_the_package_is_named(unchanged: World) -> None:
     assert len(unchanged.service["addresses"]) == unchanged.service["limits"]["addresses"]
     answer = unchanged.stack.act(unchanged.active, "add_address", {"family": "ipv6"})
     assert_errors(answer, "family", "valid")
+    items = unchanged.stack.api("GET", f"/v1/services/{unchanged.active}/actions").body["items"]
+    (told,) = (item for item in items if item["action"] == "add_address")
+    assert not told["allowed"]
+    assert told["reason"] == answer.body["errors"]["family"]["valid"]
