@@ -70,8 +70,9 @@ class Blesta:
         found: dict[str, Any] = self.do("show", service=number)["service"]
         return found
 
-    def press(self, number: int, action: str, **form: Any) -> None:
-        """Press a button on the client's tab: the form is fetched for its nonce, then posted."""
-        nonce = self.do("tab", service=number)["nonce"]
+    def press(self, number: int, tab: str, action: str, **form: Any) -> None:
+        """Press a button on one of the client's tabs: the form is fetched for its nonce, then posted."""
+        method = f"tabClient{tab}"
+        nonce = self.do("tab", service=number, method=method)["nonce"]
         post = {"action": action, "confirm": "1", "nonce": nonce, **form}
-        self.do("tab", service=number, post=post)
+        self.do("tab", service=number, method=method, post=post)

@@ -139,12 +139,14 @@ def _activate(scene: Scene) -> None:
 
 
 def _rebuild(scene: Scene) -> None:
-    scene.blesta.press(scene.of("first"), "reinstall")
+    number = scene.of("first")
+    hostname = scene.blesta.service(number)["fields"]["ifb_hostname"]
+    scene.blesta.press(number, "Reinstall", "reinstall", typed=hostname)
     scene.settle()
 
 
 def _reboot(scene: Scene) -> None:
-    scene.blesta.press(scene.of("first"), "reboot")
+    scene.blesta.press(scene.of("first"), "Power", "reboot")
     scene.settle()
 
 

@@ -4,6 +4,7 @@ require_once __DIR__ . '/lib/autoload.php';
 
 use Infrafabric\Concerns\DescribesPackages;
 use Infrafabric\Concerns\ManagesRows;
+use Infrafabric\Concerns\OffersTabs;
 use Infrafabric\Concerns\RunsServices;
 use Infrafabric\Concerns\ShowsServices;
 use Infrafabric\Concerns\Speaks;
@@ -23,6 +24,7 @@ class Infrafabric extends Module
     use TakesOrders;
     use RunsServices;
     use ShowsServices;
+    use OffersTabs;
     use Synchronises;
 
     /**

@@ -165,14 +165,11 @@ final class SurfaceTest extends ShimTestCase
         $module = $this->module($row);
         $none = [];
         $posted = ['name' => self::SCRIPT, 'bridge_url' => self::SCRIPT, 'default_datacenter' => self::SCRIPT];
-        $answer = ['items' => [['action' => 'reboot', 'allowed' => false, 'reason' => self::SCRIPT]]];
-        self::$bridge->script(['GET /v1/services/' . self::KEY . '/actions' => [['status' => 200, 'body' => $answer]]]);
         $record = (object) ['id' => 1, 'rows' => [$module->getModuleRow($row)]];
         $pages = [
             $module->manageModule($record, $none), $module->manageAddRow($posted),
             $module->manageEditRow($module->getModuleRow($row), $posted),
             $module->getAdminServiceInfo($service, $package), $module->getClientServiceInfo($service, $package),
-            $module->tabServer($package, $service), $module->tabClientServer($package, $service),
         ];
         foreach ($pages as $number => $html) {
             self::assertNotSame('', $html, "page $number");

@@ -35,18 +35,19 @@ class Shop:
         found: int = self.blesta.do("add-package", row=self.row, meta=meta)["package"]
         return found
 
-    def order(self, hostname: str = "one.example") -> int:
+    def order(self, hostname: str = "one.example", package: int | None = None) -> int:
         """A paid, pending order; its id."""
+        bought = self.package if package is None else package
         answer = self.blesta.do(
-            "order", package=self.package, client_id=7, fields={"ifb_hostname": hostname}, paid=True
+            "order", package=bought, client_id=7, fields={"ifb_hostname": hostname}, paid=True
         )
         assert answer["service"]["status"] == "pending"
         number: int = answer["service"]["id"]
         return number
 
-    def sell(self) -> int:
-        """An active service; its id."""
-        number = self.order()
+    def sell(self, **package: str) -> int:
+        """An active service, of a package with these members if there are any; its id."""
+        number = self.order(package=self.add_package("vps-1", **package) if package else None)
         self.blesta.do("activate", service=number)
         assert self.field(number, "ifb_ipv4")
         return number

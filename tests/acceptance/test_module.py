@@ -42,7 +42,7 @@ def test_a_whole_life_in_blestas_words(shop: Shop) -> None:
     blesta.do("renew", service=number, date_renews="2031-02-03 04:05:06")
     assert shop.the_machine(number)["expires_at"] == "2031-02-03T04:05:06Z"
     password = shop.field(number, "ifb_password")
-    blesta.press(number, "reinstall")
+    blesta.press(number, "Reinstall", "reinstall", typed="two.example")
     until(lambda: shop.actions(number, "reinstall")[0]["state"] == "succeeded")
     blesta.do("sync")
     assert shop.field(number, "ifb_password") not in ("", password)

@@ -77,10 +77,11 @@ final class Bridge
 
     /**
      * @param array<string, mixed> $body
+     * @param string|null $nonce the Idempotency-Key when the caller has one
      */
-    public function post(string $path, array $body, float $limit): Answer
+    public function post(string $path, array $body, float $limit, ?string $nonce = null): Answer
     {
-        return $this->send('POST', $path, $body, ['Idempotency-Key: ' . Uuid::fresh()], $limit);
+        return $this->send('POST', $path, $body, ['Idempotency-Key: ' . ($nonce ?? Uuid::fresh())], $limit);
     }
 
     /**

@@ -41,6 +41,37 @@ final class Check
         return preg_match('~\A[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\z~', $value) === 1;
     }
 
+    public static function volumeName(string $value): bool
+    {
+        return preg_match('/\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}\z/', $value) === 1;
+    }
+
+    /**
+     * A port, or a range of ports with the lower one first.
+     */
+    public static function ports(string $value): bool
+    {
+        if (preg_match('/\A(\d{1,5})(?:-(\d{1,5}))?\z/', $value, $part) !== 1) {
+            return false;
+        }
+        $low = (int) $part[1];
+        $high = (int) ($part[2] ?? $low);
+
+        return $low >= 1 && $low <= $high && $high <= 65535;
+    }
+
+    /**
+     * An IP address, or a network such as 192.0.2.0/24.
+     */
+    public static function network(string $value): bool
+    {
+        [$address, $prefix] = explode('/', $value, 2) + [1 => null];
+        $most = str_contains($address, ':') ? 128 : 32;
+
+        return filter_var($address, FILTER_VALIDATE_IP) !== false
+            && ($prefix === null || self::whole($prefix, 0, $most));
+    }
+
     public static function whole(string $value, int $least, int $most): bool
     {
         return preg_match('/\A\d{1,9}\z/', $value) === 1 && (int) $value >= $least && (int) $value <= $most;

@@ -123,7 +123,7 @@ final class Machine
     /**
      * @return array<string, int|string> what the package allows at most; what is left empty is not limited
      */
-    private function limits(): array
+    public function limits(): array
     {
         $limits = [];
         foreach (self::LIMITS as $key => $name) {

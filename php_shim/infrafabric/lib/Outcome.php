@@ -16,7 +16,7 @@ final class Outcome
     public const UNCONFIRMED = 'unconfirmed';
 
     /** Field names of the bridge that the module's forms call otherwise. */
-    private const FORM_NAMES = [
+    public const FORM_NAMES = [
         'hostname' => 'ifb_hostname',
         'image' => 'ifb_image',
         'ssh_keys' => 'ifb_ssh_key',
@@ -83,9 +83,10 @@ final class Outcome
     /**
      * The problem's `errors`, as Blesta's Input takes them and under the names of the module's forms.
      *
+     * @param array<string, string> $names a form's name by the bridge's, where they differ
      * @return array<string, array<string, string>>
      */
-    public function fieldErrors(): array
+    public function fieldErrors(array $names = self::FORM_NAMES): array
     {
         $found = [];
         $errors = $this->problem['errors'] ?? [];
@@ -93,7 +94,7 @@ final class Outcome
             $name = explode('.', (string) $field)[0];
             foreach (is_array($rules) ? $rules : ['valid' => $rules] as $rule => $message) {
                 $text = is_scalar($message) ? (string) $message : (string) json_encode($message);
-                $found[self::FORM_NAMES[$name] ?? (string) $field][(string) $rule] = $text;
+                $found[$names[$name] ?? (string) $field][(string) $rule] = $text;
             }
         }
 

@@ -63,6 +63,16 @@ final class Sync
     }
 
     /**
+     * Bring one service up to date with what the bridge says of it now, as a staff member asked.
+     *
+     * @param array<mixed> $known the bridge's Service
+     */
+    public function refresh(object $service, array $known): void
+    {
+        $this->bring($service, $known);
+    }
+
+    /**
      * @param list<array<mixed>> $items
      */
     private function last(array $items, string $cursor): string

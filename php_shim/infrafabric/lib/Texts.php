@@ -37,14 +37,31 @@ final class Texts
         ],
         'grace_hours' => ['Infrafabric.package.grace_hours', 'Infrafabric.!error.package_grace_hours', 0, 8760],
     ];
-    /** What staff may do beside that. */
-    public const STAFF_ACTIONS = ['undo_terminate' => 'Infrafabric.action.undo_terminate'];
-    /** Actions of the tabs, in the order in which they are shown. */
+    /** Every action of the bridge, for buttons and for the history. */
     public const ACTIONS = [
+        'create' => 'Infrafabric.action.create',
+        'adopt' => 'Infrafabric.action.adopt',
+        'edit' => 'Infrafabric.action.edit',
+        'suspend' => 'Infrafabric.action.suspend',
+        'unsuspend' => 'Infrafabric.action.unsuspend',
+        'terminate' => 'Infrafabric.action.terminate',
+        'terminate_later' => 'Infrafabric.action.terminate_later',
+        'undo_terminate' => 'Infrafabric.action.undo_terminate',
+        'renew' => 'Infrafabric.action.renew',
         'start' => 'Infrafabric.action.start',
         'stop' => 'Infrafabric.action.stop',
         'reboot' => 'Infrafabric.action.reboot',
         'reinstall' => 'Infrafabric.action.reinstall',
+        'reset_password' => 'Infrafabric.action.reset_password',
+        'add_address' => 'Infrafabric.action.add_address',
+        'remove_address' => 'Infrafabric.action.remove_address',
+        'set_reverse_dns' => 'Infrafabric.action.set_reverse_dns',
+        'set_firewall' => 'Infrafabric.action.set_firewall',
+        'add_volume' => 'Infrafabric.action.add_volume',
+        'resize_volume' => 'Infrafabric.action.resize_volume',
+        'remove_volume' => 'Infrafabric.action.remove_volume',
+        'remove_leftovers' => 'Infrafabric.action.remove_leftovers',
+        'write_off' => 'Infrafabric.action.write_off',
     ];
     public const STATES = [
         'provisioning' => 'Infrafabric.state.provisioning',

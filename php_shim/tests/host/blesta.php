@@ -31,14 +31,14 @@
  * | renew          | service, date_renews? ("YYYY-MM-DD hh:mm:ss", UTC)              | renewal invoice paid                      |
  * | edit           | service, fields: {…}, configoptions? {name: value}, use_module? |                                           |
  * | change-package | service, package                                                |                                           |
- * | tab            | service, method? (tabClientServer, tabServer), get?, post?, staff_id? | `html`, `nonce` of its form, `messages` |
+ * | tab            | service, method? (tabClientOverview, tabPower, …), get?, post?, staff_id? | `html`, `nonce` of its form, `messages` |
  * | sync           |                                                                 | the module's cron; `services`             |
  * | show / list    | service / –                                                     | `service` / `services`                    |
  * | fields         | method? (getClientAddFields, …, getPackageFields), package?, row?, vars? | `fields`: {name: {type, value, …}} |
  * | info           | service                                                         | `admin` and `client`: HTML of the service info |
  * | page           | page (manage, add-row, edit-row), row?, vars?                   | `html`                                    |
  *
- * A POST on a tab looks like {"service": 4, "post": {"action": "reboot", "confirm": "1", "nonce": "…"}}.
+ * A POST on a tab looks like {"service": 4, "method": "tabClientPower", "post": {"action": "reboot", "confirm": "1", "nonce": "…"}}.
  */
 
 require __DIR__ . '/bootstrap.php';

@@ -66,10 +66,12 @@ trait Speaks
 
     /**
      * Set Input errors for an outcome that is no success: the bridge's own field errors where it names fields.
+     *
+     * @param array<string, string> $names a form's name of a field by the bridge's, where they differ
      */
-    private function failFor(Outcome $outcome): void
+    private function failFor(Outcome $outcome, array $names = Outcome::FORM_NAMES): void
     {
-        $fields = $outcome->kind === Outcome::UNCONFIRMED ? [] : $outcome->fieldErrors();
+        $fields = $outcome->kind === Outcome::UNCONFIRMED ? [] : $outcome->fieldErrors($names);
         if ($fields !== []) {
             $this->Input->setErrors($fields);
 

@@ -4,7 +4,9 @@ declare(strict_types=1);
 
 namespace Infrafabric\Concerns;
 
+use Infrafabric\Bridge;
 use Infrafabric\Masker;
+use Infrafabric\Outcome;
 use Infrafabric\Sync;
 use Throwable;
 
@@ -105,15 +107,44 @@ trait Synchronises
     private function syncRow(int $moduleId, object $row, int $company): void
     {
         try {
-            $note = function (string $subject, string $text, bool $good): void {
-                $this->log('infrafabric: ' . $subject, (new Masker())->text($text), 'output', $good);
-            };
-            $texts = fn (string $key, string ...$values): string => $this->say($key, ...$values);
-            $bridge = $this->bridgeOf($row, 'cron');
-            (new Sync($bridge, $this->Services, $this->Companies, $moduleId, $row, $company, $note, $texts))->run();
+            $this->syncOf($moduleId, $row, $company, $this->bridgeOf($row, 'cron'))->run();
         } catch (Throwable $error) {
             $this->report($error);
             $this->fail('sync', 'unexpected', $this->say('Infrafabric.!error.unexpected', $error::class));
         }
+    }
+
+    private function syncOf(int $moduleId, object $row, int $company, Bridge $bridge): Sync
+    {
+        $note = function (string $subject, string $text, bool $good): void {
+            $this->log('infrafabric: ' . $subject, (new Masker())->text($text), 'output', $good);
+        };
+        $texts = fn (string $key, string ...$values): string => $this->say($key, ...$values);
+
+        return new Sync($bridge, $this->Services, $this->Companies, $moduleId, $row, $company, $note, $texts);
+    }
+
+    /**
+     * Bring one service up to date at once; false, with an Input error, when the bridge does not tell.
+     */
+    private function refresh(object $service): bool
+    {
+        \Loader::loadModels($this, ['Services', 'Companies']);
+        $key = $this->serviceKey($service);
+        $row = $key === null ? null : $this->rowFor($service->module_row_id ?? null);
+        if ($key === null || $row === null) {
+            return false;
+        }
+        $bridge = $this->bridgeOf($row, $this->staff());
+        $answer = $bridge->get('/v1/services/' . rawurlencode($key));
+        if (!$answer->isSuccess()) {
+            $this->failFor(Outcome::of($answer));
+
+            return false;
+        }
+        $company = (int) \Configure::get('Blesta.company_id');
+        $this->syncOf((int) ($row->module_id ?? 0), $row, $company, $bridge)->refresh($service, (array) $answer->body);
+
+        return true;
     }
 }

@@ -218,7 +218,7 @@ final class MiniBlesta
     {
         $service = $this->services->get((int) $in['service']);
         $module = (new ModuleManager())->initModule((int) $service->module_row_id);
-        $method = $in['method'] ?? 'tabClientServer';
+        $method = $in['method'] ?? 'tabClientOverview';
         $shown = array_keys($module->getClientServiceTabs($service) + $module->getAdminServiceTabs($service));
         if (!in_array($method, $shown, true)) {
             return ['ok' => false, 'errors' => ['tab' => ['unavailable' => 'The tab is not offered.']], 'html' => ''];
