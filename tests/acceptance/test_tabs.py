@@ -172,7 +172,7 @@ def _rules(page: str) -> list[dict[str, str]]:
     for number, name, value in re.findall(r'name="rules\[(\d+)\]\[(\w+)\]" value="([^"]*)"', page):
         rules.setdefault(number, {})[name] = html.unescape(value)
     for number, name, options in re.findall(
-        r'name="rules\[(\d+)\]\[(\w+)\]"[^>]*>(.*?)</select>', page, re.S
+        r'<select name="rules\[(\d+)\]\[(\w+)\]"[^>]*>(.*?)</select>', page, re.S
     ):
         chosen = re.search(r'value="([^"]*)" selected', options)
         rules[number][name] = chosen[1] if chosen else ""
