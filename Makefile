@@ -1,6 +1,6 @@
 # `make demo` shows the whole thing; `make test` proves it; both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo run simulate chaos module-zip test setup format lock clean format-check lint types imports pytest phpunit phpcs
+.PHONY: help demo run simulate chaos module-zip screenshots test setup format lock clean format-check lint types imports pytest phpunit phpcs
 
 PYTHON := .venv/bin/python
 # Half of the tests wait for real processes, so two to a core; beyond four they only get into each other's way.
@@ -25,6 +25,10 @@ chaos: setup ## Real processes, kills and faults: SECONDS=60 SERVICES=200
 
 module-zip: ## The archive of the Blesta module, as an operator uploads it, into dist/
 	@.ci/module-zip dist
+
+screenshots: ## A picture of every page of the module, in real Chromium, into dist/screenshots/
+	@.ci/setup screenshots
+	@$(PYTHON) -m tests.browser.screenshots dist/screenshots
 
 test: setup ## Every gate and every test
 	@$(MAKE) --no-print-directory format-check

@@ -81,7 +81,7 @@ final class Controls
     public function confirm(string $label): void
     {
         $id = $this->id . '_confirm';
-        echo '<div class="checkbox form-check mb-2">';
+        echo '<div class="form-check mt-2 mb-2">';
         $attributes = ['id' => $id, 'class' => 'form-check-input'] + $this->marks('confirm');
         $this->form->fieldCheckbox('confirm', '1', false, $attributes);
         $this->form->label($label, $id, ['class' => 'form-check-label']);
