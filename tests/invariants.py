@@ -71,7 +71,7 @@ def every_machine_is_billed(evidence: Evidence) -> Iterator[str]:
     """No machine without a service that knows it, and never two for one service."""
     found: dict[str, str] = {}
     for machine in evidence.living:
-        key = machine["reference"].rpartition(":")[2]
+        key = _owner(machine)
         service = evidence.service(key)
         if key in found:
             yield f"service {key} has machines {found[key]} and {machine['id']}"
@@ -81,6 +81,17 @@ def every_machine_is_billed(evidence: Evidence) -> Iterator[str]:
             yield f"machine {machine['id']} ({machine['status']}) exists, and its service is {state}"
         elif service["instance_id"] != machine["id"]:
             yield f"machine {machine['id']} exists, and service {key} knows {service['instance_id']}"
+
+
+def nobody_pays_for_anothers_machine(evidence: Evidence) -> Iterator[str]:
+    """A machine is one service's at most."""
+    payers: dict[str, str] = {}
+    for service in evidence.services:
+        name = service["instance_id"]
+        if service["state"] in BILLED and name in payers:
+            yield f"services {payers[name]} and {service['service_key']} both have machine {name}"
+        elif service["state"] in BILLED and name is not None:
+            payers[name] = service["service_key"]
 
 
 def every_billed_service_has_its_machine(evidence: Evidence) -> Iterator[str]:
@@ -201,7 +212,7 @@ def _said(service: Row) -> dict[str, Any]:
 
 def _seen(machine: Row, volumes: Sequence[Row]) -> dict[str, Any]:
     same = {name: machine[name] for name in ("hostname", "plan", "cpus", "memory_mb", "disk_gb", "image")}
-    key = machine["reference"].rpartition(":")[2]
+    key = _owner(machine)
     kept = [v for v in volumes if v["labels"].get("service_key") == key and v["status"] != "deleted"]
     return same | {
         "state": SEEN.get(machine["status"], machine["status"]),
@@ -275,6 +286,7 @@ def no_secret_is_told(evidence: Evidence) -> Iterator[str]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     every_machine_is_billed,
+    nobody_pays_for_anothers_machine,
     every_billed_service_has_its_machine,
     no_volume_is_left,
     everything_accepted_is_kept,
@@ -288,6 +300,12 @@ INVARIANTS: tuple[Invariant, ...] = (
     passwords_are_the_right_ones,
     no_secret_is_told,
 )
+
+
+def _owner(machine: Row) -> str:
+    """The service that a machine belongs to: by its labels, since one that was adopted has a reference of its own."""
+    key: str = machine["labels"].get("service_key") or machine["reference"].rpartition(":")[2]
+    return key
 
 
 # ---- reading rows ---------------------------------------------------------------------------------------------------

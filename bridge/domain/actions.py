@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bridge.domain import checks, grace
+from bridge.domain import adoption, checks, grace
 from bridge.domain import parameters as p
 from bridge.domain.problems import FieldErrors
 from bridge.domain.provider import (
@@ -20,6 +20,7 @@ from bridge.domain.provider import (
     CreateVolume,
     DeleteVolume,
     DetachVolume,
+    Instance,
     RemoveAddress,
     ResizeVolume,
     SetFirewall,
@@ -61,6 +62,8 @@ class Context:
     reference: str
     labels: Mapping[str, str]
     default_datacenter: str | None
+    found: Instance | None = None
+    """The machine as it was just seen, for an action that takes one over."""
 
 
 Request = Callable[[Service, Any, Context], Command | None]
@@ -117,6 +120,10 @@ class Action:
     full: Callable[[Service], str | None] = lambda service: None
     """A reason why nothing could be added, whatever the parameters; shown by `get_actions`, judged by `check`."""
     makes: bool = False
+    takes_over: bool = False
+    """Makes a machine its service's that exists already: looked at before it is sent, and never cleaned up after."""
+    seen: Callable[[Service, Instance], Service] = Service.observe
+    """What the service is after success, once its machine was looked at."""
     removes: bool = False
     """Takes a machine and volumes away, by looking, until nothing is left."""
     sets_password: bool = False
@@ -151,8 +158,15 @@ def _create(service: Service, params: p.Create, context: Context) -> Command:
     )
 
 
-def _edit(service: Service, params: p.Edit, context: Context) -> Command:
-    return UpdateInstance(instance_id=_instance(service), **params.model_dump())
+def _adopt(service: Service, params: p.Adopt, context: Context) -> Command:
+    if context.found is None:
+        raise LookupError(f"machine {params.instance_id} was not looked at")
+    return adoption.mark(context.found, context.labels)
+
+
+def _edit(service: Service, params: p.Edit, context: Context) -> Command | None:
+    asked = params.model_dump(exclude={"limits"}, exclude_none=True)
+    return UpdateInstance(instance_id=_instance(service), **asked) if asked else None
 
 
 def _renew(service: Service, params: p.Renew, context: Context) -> Command:
@@ -220,7 +234,9 @@ def _created(service: Service, params: p.Create) -> Service:
 
 
 def _edited(service: Service, params: p.Edit) -> Service:
-    return replace(service, **params.model_dump(exclude_none=True)).asked(**params.model_dump())
+    asked = params.model_dump(exclude={"limits"}, exclude_none=True)
+    limits = service.limits if params.limits is None else params.limits.model_dump(exclude_none=True)
+    return replace(service, **asked, limits=limits).asked(**asked)
 
 
 def _reinstalled(service: Service, params: p.Reinstall) -> Service:
@@ -234,7 +250,7 @@ def _renewed(service: Service, params: p.Renew) -> Service:
 def _same_sizes(service: Service, params: p.Edit) -> bool:
     return all(
         getattr(service, name) == value for name, value in params.model_dump(exclude_none=True).items()
-    )
+    )  # limits too: both are what was sent without its nulls
 
 
 def _paid_up_to(service: Service, params: p.Renew) -> bool:
@@ -280,6 +296,10 @@ _DECLARED = (
     Action(
         "create", p.Create, ENDED, NOT_CLIENT, Deadline.PROVISIONING, _one(_create), apply=_created, makes=True,
         sets_password=True,
+    ),
+    Action(
+        "adopt", p.Adopt, ENDED, NOT_CLIENT, Deadline.ACTION, _one(_adopt), apply=adoption.adopted,
+        satisfied=adoption.is_adopted, takes_over=True, seen=adoption.taken_over,
     ),
     Action(
         "edit", p.Edit, ACTIVE, EVERYBODY, Deadline.PERSISTENT, _one(_edit), apply=_edited, satisfied=_same_sizes,

@@ -191,6 +191,8 @@ def orphan(machine: Instance, key: str | None, service: Service | None, births: 
     kept = _why_kept(service)
     if kept is None and not any(birth.covers(machine.created_at) for birth in births):
         kept = "no create that the bridge remembers made it: was the database restored from a backup?"
+    if kept is None and not machine.reference.endswith(f":{key}"):
+        kept = "it was not made for the service whose label it carries"
     detail = {
         "status": machine.status,
         "reference": machine.reference,

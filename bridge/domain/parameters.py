@@ -137,19 +137,30 @@ class Create(Params):
         return self
 
 
+class Adopt(Params):
+    """A machine that exists at InfraFabric, to be taken into the service."""
+
+    instance_id: Name
+    limits: Limits | None = None
+    blesta: BlestaIds | None = None
+
+
 class Edit(Params):
-    """Scaling and hostname; members left out stay as they are."""
+    """Scaling, hostname and what the package allows; members left out stay as they are."""
 
     plan: Name | None = None
     cpus: Cpus | None = None
     memory_mb: MemoryMb | None = None
     disk_gb: DiskGb | None = None
     hostname: Hostname | None = None
+    limits: Limits | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_dump(exclude_none=True):
-            raise _wrong("plan", "empty", "Give at least one of plan, cpus, memory_mb, disk_gb, hostname.")
+            raise _wrong(
+                "plan", "empty", "Give at least one of plan, cpus, memory_mb, disk_gb, hostname, limits."
+            )
         return self
 
 

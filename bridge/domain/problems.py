@@ -32,6 +32,7 @@ CATALOGUE: Mapping[str, tuple[int, str]] = {
     "conflict": (409, "The request conflicts with the present state"),
     "create_conflict": (409, "The service exists with another create request"),
     "action_not_allowed": (409, "The action is not allowed in this state"),
+    "instance_owned": (409, "The machine belongs to somebody else"),
     "connection_in_use": (409, "The connection still has live services"),
     "cursor_expired": (410, "The cursor is older than what is kept"),
     "length_required": (411, "The request does not say how long it is"),

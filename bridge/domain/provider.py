@@ -48,7 +48,7 @@ class CreateInstance(_Command):
 
 
 class UpdateInstance(_Command):
-    """Change size, plan or hostname; members that are None stay as they are."""
+    """Change size, plan, hostname or the whole set of labels; members that are None stay as they are."""
 
     kind: Literal["update_instance"] = "update_instance"
     instance_id: str
@@ -57,6 +57,7 @@ class UpdateInstance(_Command):
     memory_mb: int | None = None
     disk_gb: int | None = None
     hostname: str | None = None
+    labels: dict[str, str] | None = None
 
 
 class DeleteInstance(_Command):

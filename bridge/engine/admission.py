@@ -5,14 +5,14 @@ its turn comes. On top of the Idempotency-Key the actions are idempotent by what
 calls again after every error and cannot know what happened (design §5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from bridge.domain.actions import REGISTRY, Action, Caller, params_of
 from bridge.domain.operation import Halt, Operation, OperationState
-from bridge.domain.parameters import Create, Params
+from bridge.domain.parameters import Adopt, Create, Edit, Params
 from bridge.domain.problems import Problem, ProblemError
 from bridge.domain.repairs import ACTIONS
 from bridge.domain.service import LIVE, Service, ServiceState
@@ -65,8 +65,9 @@ def admit(
     now: datetime,
     queue_limit: int,
     default_datacenter: bool,
+    guard: Callable[[Transaction], None] | None = None,
 ) -> Admitted:
-    """Accept the command or say why not.
+    """Accept the command or say why not. `guard` is asked last, and raises what else stands in the way.
 
     Raises:
         ProblemError: nothing was changed.
@@ -83,6 +84,8 @@ def admit(
     pending = [] if service is None else operations.unfinished(conn, command.service_key)
     draft = _draft(command, operation_id, now)
     verdict = _judge(command, service, pending, queue_limit)
+    if verdict == "accept" and guard is not None:
+        guard(conn)
     if isinstance(verdict, Operation):
         _remember(conn, command, verdict.id, now)
         return Admitted(verdict)
@@ -137,18 +140,21 @@ def _replay(conn: Transaction, command: Command, known: Remembered) -> Admitted:
 def _check_caller(command: Command) -> None:
     if command.caller not in command.action.callers:
         raise ProblemError("forbidden", f"A {command.caller.value} may not call {command.action.name}.")
+    raising = isinstance(command.params, Edit) and command.params.limits is not None
+    if raising and command.caller is Caller.CLIENT:
+        raise ProblemError("forbidden", "A client may not change the limits of its package.")
 
 
 def _check_owner(command: Command, service: Service | None) -> None:
     """The same service key with another client is somebody else's order."""
-    if service is None or not isinstance(command.params, Create):
+    if service is None or not isinstance(command.params, Create | Adopt):
         return
     client = _client_id(command.params)
     if client is not None and service.client_id is not None and client != service.client_id:
         raise not_found(command.service_key)
 
 
-def _client_id(params: Create) -> str | None:
+def _client_id(params: Create | Adopt) -> str | None:
     client = params.blesta.client_id if params.blesta is not None else None
     return None if client is None else str(client)
 
@@ -162,9 +168,9 @@ def _judge(
     """The operation to join, `nothing_to_do`, or `accept`."""
     name = command.action.name
     if service is None:
-        if name not in ("create", "terminate"):
+        if name not in ("create", "adopt", "terminate"):
             raise not_found(command.service_key)
-        return "accept" if name == "create" else "nothing_to_do"
+        return "nothing_to_do" if name == "terminate" else "accept"
     projected = project(service, pending)
     if isinstance(command.params, Create):
         verdict = _judge_create(command.params, service, projected, pending)
@@ -186,6 +192,8 @@ def _judge_create(
     if projected.state not in LIVE:
         return "accept"
     running = creates[-1] if creates else None
+    if running is None and service.state in LIVE and service.create_request is None:
+        return "nothing_to_do"  # it has its machine: one that was adopted instead of created
     before = _request_of(running) if running is not None else service.create_request
     if before != create_request(params):
         raise ProblemError(

@@ -3,7 +3,7 @@
 Safe to call twice, late, or by two processes at once: whoever claimed last may write, everybody else stops.
 """
 
-from bridge.engine import awaiting, removal, sending
+from bridge.engine import adoption, awaiting, removal, sending
 from bridge.engine.context import Engine
 from bridge.engine.finishing import After
 from bridge.engine.turn import Turn, begin
@@ -34,6 +34,8 @@ async def _act(engine: Engine, turn: Turn) -> After:
         return await awaiting.look(engine, turn)
     if operation.intent is not None:
         return await sending.send(engine, turn)
+    if turn.action.takes_over:
+        return await adoption.take_over(engine, turn)
     return await removal.remove(engine, turn)
 
 

@@ -22,6 +22,7 @@ from bridge.engine.evidence import investigate
 from bridge.engine.finishing import After, fail, succeed
 from bridge.engine.sending import begin_cleaning, carry_out, forget_intent
 from bridge.engine.turn import Turn
+from bridge.engine.volumes import volumes_of
 from bridge.store import credentials, operations, services, timeline
 from bridge.store.credentials import Credentials
 from bridge.store.database import Transaction
@@ -106,7 +107,7 @@ def _out_of_time(conn: Transaction, turn: Turn, now: datetime) -> After:
         return begin_cleaning(conn, turn, Cleaning(problem.to_json(), "fail"), now)
     before = services.lock(conn, operation.service_key)
     assert before is not None
-    after = replace(before, drifted=True, state_reason=f"{turn.action.name} is late at InfraFabric.")
+    after = _doubtful(turn, before, f"{turn.action.name} is late at InfraFabric.")
     return fail(conn, operation, before, after, problem, now)
 
 
@@ -128,8 +129,13 @@ def _end_unknown(conn: Transaction, turn: Turn, now: datetime) -> After:
     reason = (
         f"InfraFabric took {turn.action.name}, and then could not be asked for a day. Look at the machine."
     )
-    after = replace(before, drifted=True, state_reason=reason)
+    after = _doubtful(turn, before, reason)
     return fail(conn, turn.operation, before, after, Problem("outcome_unknown", reason), now)
+
+
+def _doubtful(turn: Turn, service: Service, reason: str) -> Service:
+    """Marked as not being what it should be; a machine that is not the service's yet says nothing about it."""
+    return service if turn.action.takes_over else replace(service, drifted=True, state_reason=reason)
 
 
 async def _forgotten(engine: Engine, turn: Turn) -> After:
@@ -174,7 +180,8 @@ def _judge_failure(
     decision = verdict.of_failure(operation, turn.action, failure, now, engine.policy)
     service = services.lock(conn, operation.service_key)
     assert service is not None
-    seen = service.follow(machine) if machine is not None and turn.action.name != "create" else None
+    own = turn.action.name != "create" and not turn.action.takes_over
+    seen = service.follow(machine) if machine is not None and own else None
     return carry_out(conn, engine, turn, decision, now, seen)
 
 
@@ -237,7 +244,7 @@ async def _fetch(engine: Engine, turn: Turn, seen: ProviderOperation) -> Truth |
             password = await _password(engine, provider, seen)
         machine = await _present(provider, turn)
         if _volumes_moved(turn, machine):
-            volumes = await provider.volumes(label=f"service_key:{turn.operation.service_key}")
+            volumes = await volumes_of(provider, turn.operation.service_key, machine)
     except ProviderError:
         return Truth(machine, volumes, password) if _enough(engine, turn) else None
     return Truth(machine, volumes, password)
@@ -252,7 +259,7 @@ async def _password(engine: Engine, provider: Provider, seen: ProviderOperation)
 
 
 async def _present(provider: Provider, turn: Turn) -> Instance | None:
-    instance_id = turn.service.instance_id
+    instance_id = turn.machine_id
     return None if instance_id is None else await provider.instance(instance_id)
 
 
@@ -274,7 +281,7 @@ def _settle(conn: Transaction, engine: Engine, turn: Turn, truth: Truth, now: da
     assert before is not None
     after = turn.action.apply(before, params_of(turn.action, turn.operation.params))
     if truth.machine is not None and not _stale(before, truth.machine):
-        after = after.observe(truth.machine)
+        after = turn.action.seen(after, truth.machine)
     if truth.volumes is not None:
         after = after.with_volumes(truth.volumes)
     if turn.action.sets_password:

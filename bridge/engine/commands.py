@@ -1,16 +1,18 @@
 """What callers can ask of the engine: run an action, wait for it, cancel it, try it again."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from bridge.domain.actions import Caller, params_of
 from bridge.domain.operation import Halt, Operation, OperationState
+from bridge.domain.parameters import Adopt
 from bridge.domain.problems import Problem, ProblemError
 from bridge.domain.repairs import ACTIONS
 from bridge.domain.service import Service, ServiceState
+from bridge.engine import adoption
 from bridge.engine.admission import Admitted, Command, admit
 from bridge.engine.callbacks import Callback, Taken, take
 from bridge.engine.catalog import known_names
@@ -21,6 +23,7 @@ from bridge.store import operations, services, timeline
 from bridge.store.database import Transaction
 
 T = TypeVar("T")
+Guard = Callable[[Transaction], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +127,19 @@ class Commands:
 
     async def _run(self, command: Command) -> Admitted:
         engine = self._engine
-        admitted = await engine.database.run(_admit, engine, command, engine.ids.new("op"), engine.now())
+        guard = None
+        if isinstance(command.params, Adopt):
+            guard = await adoption.guard(engine, command, command.params)
+        admitted = await engine.database.run(
+            _admit, engine, command, guard, engine.ids.new("op"), engine.now()
+        )
         self.announce(admitted)
         return admitted
 
 
-def _admit(conn: Transaction, engine: Engine, command: Command, operation_id: str, now: datetime) -> Admitted:
+def _admit(
+    conn: Transaction, engine: Engine, command: Command, guard: Guard | None, operation_id: str, now: datetime
+) -> Admitted:
     connection = engine.connections.load(conn, command.connection_id)
     known_names(conn, command, now, engine.policy.catalog_ttl)
     return admit(
@@ -139,6 +149,7 @@ def _admit(conn: Transaction, engine: Engine, command: Command, operation_id: st
         now=now,
         queue_limit=engine.policy.queue_limit,
         default_datacenter=bool(connection.default_datacenter),
+        guard=guard,
     )
 
 

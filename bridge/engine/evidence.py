@@ -8,12 +8,14 @@ from datetime import datetime
 
 from bridge.domain import parameters as p
 from bridge.domain.actions import params_of
+from bridge.domain.adoption import is_marked
 from bridge.domain.problems import Problem
-from bridge.domain.provider import Instance, Volume
+from bridge.domain.provider import Instance, Provider, Volume
 from bridge.domain.service import Power, Service, ServiceState
 from bridge.engine.context import Engine
 from bridge.engine.finishing import After, fail, succeed
 from bridge.engine.turn import Turn
+from bridge.engine.volumes import volumes_of
 from bridge.store import services
 from bridge.store.database import Transaction
 
@@ -25,6 +27,8 @@ class Found:
     observed: Service
     problem: Problem | None
     drifted: bool = False
+    machine: Instance | None = None
+    """One that was taken over, which tells what the service is from now on."""
 
     def apply(self, conn: Transaction, turn: Turn, now: datetime) -> After:
         """End the operation accordingly."""
@@ -33,9 +37,9 @@ class Found:
         if self.problem is None:
             params = params_of(turn.action, turn.operation.params)
             detail = {"evidence": "the machine is as asked for"}
-            return succeed(
-                conn, turn.operation, before, turn.action.apply(self.observed, params), now, detail
-            )
+            after = turn.action.apply(self.observed, params)
+            after = after if self.machine is None else turn.action.seen(after, self.machine)
+            return succeed(conn, turn.operation, before, after, now, detail)
         after = replace(self.observed, drifted=self.drifted or self.observed.drifted)
         return fail(conn, turn.operation, before, after, self.problem, now)
 
@@ -47,6 +51,8 @@ async def investigate(engine: Engine, turn: Turn) -> Found:
         ProviderError: the provider could not be asked, so nothing may be concluded.
     """
     provider = engine.providers.get(turn.connection)
+    if turn.action.takes_over:
+        return await _taken_over(provider, turn)
     service = turn.service
     machine = None if service.instance_id is None else await provider.instance(service.instance_id)
     if machine is None or machine.status == "deleted":
@@ -54,7 +60,7 @@ async def investigate(engine: Engine, turn: Turn) -> Found:
             "instance_gone", "InfraFabric does not know this machine any more. Check it with InfraFabric."
         )
         return Found(replace(service, state_reason=problem.detail), problem, drifted=True)
-    volumes = await provider.volumes(label=f"service_key:{service.service_key}")
+    volumes = await volumes_of(provider, service.service_key, machine)
     observed = service.follow(machine).with_volumes(volumes)
     effect = _effect(turn, observed, volumes)
     if effect:
@@ -66,6 +72,16 @@ async def investigate(engine: Engine, turn: Turn) -> Found:
         )
     unknown = "InfraFabric never answered, and the machine does not show whether the action took effect. Look at it."
     return Found(replace(observed, state_reason=unknown), Problem("outcome_unknown", unknown), drifted=True)
+
+
+async def _taken_over(provider: Provider, turn: Turn) -> Found:
+    """The marks tell: they are there, or nothing has happened to a machine that is not the service's."""
+    assert turn.machine_id is not None
+    machine = await provider.instance(turn.machine_id)
+    if machine is not None and is_marked(machine, turn.context.labels):
+        return Found(turn.service, None, machine=machine)
+    text = "InfraFabric did not take the request; the machine stays whose it was."
+    return Found(turn.service, Problem("provider_unavailable", text))
 
 
 def _untouched(turn: Turn, machine: Instance, observed: Service) -> bool:

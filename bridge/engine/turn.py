@@ -46,6 +46,14 @@ class Turn:
         return self.operation.cleaning is not None or self.action.removes
 
     @property
+    def machine_id(self) -> str | None:
+        """The machine that the operation is about: the service's, or the one it is to take over."""
+        if not self.action.takes_over:
+            return self.service.instance_id
+        instance_id: str = params_of(self.action, self.operation.params).instance_id
+        return instance_id
+
+    @property
     def resolving(self) -> bool:
         """Whether a send is repeated only to learn what it made, because somebody ends the operation."""
         operation = self.operation
@@ -199,7 +207,7 @@ def prepare(conn: Transaction, engine: Engine, turn: Turn, now: datetime) -> Tur
         return replace(turn, final=_final(conn, operation))
     if operation.intent is not None:
         return _resend(conn, turn, now)
-    if turn.removing:
+    if turn.removing or (turn.action.takes_over and turn.context.found is None):
         operations.save(conn, operation)
         return turn
     return _next_step(conn, engine, turn, now)

@@ -66,7 +66,7 @@ def of_refusal(
             return Clean(problem, "retry")
         doubtful = refusal.status < 400 or operation.attempts > 1
         return Clean(problem, "fail") if doubtful else GiveUp(problem)
-    return GiveUp(problem, drifted=problem.code == "instance_gone")
+    return GiveUp(problem, drifted=problem.code == "instance_gone" and not action.takes_over)
 
 
 def may_begin_anew(

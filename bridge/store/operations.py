@@ -84,6 +84,15 @@ def births(conn: Connection, service_key: str, now: datetime) -> list[Birth]:
     return [Birth(row.started_at, row.finished_at or now) for row in rows]
 
 
+def adopting(conn: Connection, connection_id: str, instance_id: str) -> set[str]:
+    """The services with an unfinished adopt of that machine."""
+    mine = (
+        (table.c.connection_id == connection_id) & table.c.wake_at.is_not(None) & (table.c.action == "adopt")
+    )
+    rows = conn.execute(select(table.c.service_key, table.c.params).where(mine))
+    return {row.service_key for row in rows if row.params.get("instance_id") == instance_id}
+
+
 def claim(conn: Connection, operation_id: str, token: str) -> None:
     """Put this run's token into the row; whoever held it before can write no more."""
     conn.execute(_CHANGE, {"sought": operation_id, "token": token})

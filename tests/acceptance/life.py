@@ -1,11 +1,12 @@
 """Words that the acceptance tests share: an order, each action with its body, and waiting for something to be true."""
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bridge.demo.stack import Stack
+from bridge.demo.stack import SANDBOX_KEY, Answer, Stack, call
 
 T = TypeVar("T")
 
@@ -26,6 +27,24 @@ def until(what: Callable[[], T], seconds: float = 20.0) -> T:
     raise AssertionError(f"nothing came of it within {seconds} s; the last answer was {found!r}")
 
 
+def by_hand(stack: Stack, method: str, path: str, body: Any = None) -> Answer:
+    """Somebody at InfraFabric's own panel."""
+    headers = {"Authorization": f"Bearer {SANDBOX_KEY}", "Idempotency-Key": uuid.uuid4().hex}
+    return call(method, stack.sandbox_url + path, body=body, headers=headers)
+
+
+def standing(stack: Stack, **members: Any) -> dict[str, Any]:
+    """A running machine that the bridge knows nothing of."""
+    wanted = order(reference=f"panel-{uuid.uuid4().hex}", datacenter="fra1", **members)
+    name = by_hand(stack, "POST", "/instances", wanted).body["instance"]["id"]
+
+    def running() -> dict[str, Any] | None:
+        machine: dict[str, Any] = by_hand(stack, "GET", f"/instances/{name}").body
+        return machine if machine["status"] == "running" else None
+
+    return until(running) or {}
+
+
 Prepare = Callable[[Stack, str], dict[str, Any]]
 
 
@@ -39,6 +58,8 @@ class Case:
     body: Prepare
     repeatable: bool = True
     """Whether a billing system repeats it under a new key (else the key comes from a form, and is repeated too)."""
+    begins: bool = False
+    """Whether it begins a service's life, so that it is asked of a key that never was."""
 
 
 def _nothing(stack: Stack, key: str) -> dict[str, Any]:
@@ -72,7 +93,14 @@ _LATER = {"terminate_at": "2099-01-01T00:00:00Z"}
 _VOLUME = {"name": "data", "size_gb": 10}
 
 CASES = (
-    Case("create", "POST /instances", "instance.create", lambda stack, key: order()),
+    Case("create", "POST /instances", "instance.create", lambda stack, key: order(), begins=True),
+    Case(
+        "adopt",
+        "PATCH /instances/{id}",
+        "instance.update",
+        lambda stack, key: {"instance_id": standing(stack)["id"]},
+        begins=True,
+    ),
     Case("edit", "PATCH /instances/{id}", "instance.update", _fixed(plan="vps-4")),
     Case("suspend", _ACT, "instance.suspend", _fixed(reason="unpaid")),
     Case("unsuspend", _ACT, "instance.resume", _after("suspend", {}, lambda service: {})),

@@ -76,7 +76,7 @@ def test_every_action_has_a_case() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.action)
 def test_killed_bridge_still_does_it_exactly_once(stack: Stack, case: Case, moment: Moment) -> None:
     """One effect at the sandbox; the repeated call gets the same operation or its no-op; the fields are right."""
-    key = str(uuid.uuid4()) if case.action == "create" else active(stack)
+    key = str(uuid.uuid4()) if case.begins else active(stack)
     body = case.body(stack, key)
     before, nonce = _effects(stack, case), uuid.uuid4().hex
     moment.arrange(stack, case)
@@ -95,7 +95,7 @@ def test_killed_bridge_still_does_it_exactly_once(stack: Stack, case: Case, mome
     assert (again.status, again.body["state"]) == (200, "succeeded"), again.body
     until(lambda: stack.api("GET", f"/v1/services/{key}").body["current_operation_id"] is None)
     assert _effects(stack, case) == before + 1
-    _agrees_with_the_sandbox(stack, key)
+    _agrees_with_the_sandbox(stack, key, password=case.action != "adopt")
 
 
 def _call_in_background(stack: Stack, key: str, case: Case, body: Any, nonce: str) -> threading.Thread:
@@ -116,11 +116,12 @@ def _call_in_background(stack: Stack, key: str, case: Case, body: Any, nonce: st
     return thread
 
 
-def _agrees_with_the_sandbox(stack: Stack, key: str) -> None:
+def _agrees_with_the_sandbox(stack: Stack, key: str, *, password: bool) -> None:
     """The bridge's picture is the sandbox's, and there is one machine at most."""
     service = stack.api("GET", f"/v1/services/{key}").body
     truth = stack.truth()
-    living = [i for i in truth["instances"] if i["reference"].endswith(key) and i["status"] != "deleted"]
+    mine = [i for i in truth["instances"] if i["labels"].get("service_key") == key]
+    living = [machine for machine in mine if machine["status"] != "deleted"]
     fields = {field["key"]: field["value"] for field in service["fields"]}
     if service["state"] == "terminated":
         assert living == []
@@ -129,7 +130,7 @@ def _agrees_with_the_sandbox(stack: Stack, key: str) -> None:
     (machine,) = living
     assert fields["ifb_instance"] == machine["id"]
     assert fields["ifb_ipv4"] == machine["addresses"][0]["address"]
-    assert fields["ifb_password"]
+    assert bool(fields.get("ifb_password")) == password
     assert {a["id"] for a in service["addresses"]} == {a["id"] for a in machine["addresses"]}
     assert {v["id"] for v in service["volumes"]} == set(machine["volumes"])
     for name in ("plan", "image", "hostname", "cpus", "disk_gb"):

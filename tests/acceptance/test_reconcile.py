@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from bridge.demo.stack import CONNECTION, SANDBOX_KEY, Answer, Stack, StackError, call
+from bridge.demo.stack import CONNECTION, SANDBOX_KEY, Stack, StackError
 from tests.acceptance.conftest import active
-from tests.acceptance.life import until
+from tests.acceptance.life import by_hand, until
 
 POLICIES = (
     "missing_upstream",
@@ -33,12 +33,6 @@ def deaf(request: pytest.FixtureRequest, own_stack: Callable[..., Stack], kind: 
     """A stack whose bridge gets no callbacks, on each kind of database."""
     url = {} if kind == "sqlite" else {"BRIDGE_DATABASE_URL": request.getfixturevalue("postgresql_url")}
     return own_stack(webhooks=False, environment=url)
-
-
-def by_hand(stack: Stack, method: str, path: str, body: Any = None) -> Answer:
-    """Somebody at InfraFabric's own panel."""
-    headers = {"Authorization": f"Bearer {SANDBOX_KEY}", "Idempotency-Key": uuid.uuid4().hex}
-    return call(method, stack.sandbox_url + path, body=body, headers=headers)
 
 
 def machine(stack: Stack, key: str) -> dict[str, Any]:

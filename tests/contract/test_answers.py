@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.api.routes import ROUTES
 from bridge.demo.stack import SANDBOX_KEY, Answer, Stack, call
-from tests.acceptance.life import until
+from tests.acceptance.life import standing, until
 from tests.contract.document import described, document, validator
 
 
@@ -81,6 +81,9 @@ def test_every_answer_fits_the_file(stack: Stack) -> None:
     _let_it_drift(stack, made["service"]["instance_id"])
     _read_lists(ask, made["id"])
     _run_operations(stack, ask)
+    act("terminate", {"confirm": True})
+    act("adopt", {"instance_id": "ins_none"}, 422)
+    act("adopt", {"instance_id": standing(stack)["id"]})
     act("terminate", {"confirm": True})
     _change_connections(stack, ask)
     sent = {(method, path) for method, path, _ in ROUTES} - ask.seen

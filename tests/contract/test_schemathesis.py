@@ -29,4 +29,4 @@ def test_the_running_bridge_obeys_the_file(stack: Stack, tmp_path: Path) -> None
         check=False,
     )
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
-    assert "44 selected / 44 total" in run.stdout
+    assert "45 selected / 45 total" in run.stdout

@@ -113,6 +113,7 @@ DEADLINES = {"create": 300, "reinstall": 300} | dict.fromkeys(
     ("suspend", "unsuspend", "terminate_later", "undo_terminate", "renew", "edit"), 86400
 )
 ALL = {name: DEADLINES.get(name, 120) for name in REGISTRY if name != "terminate"}
+FROM_NOTHING = ("create", "adopt")
 
 
 @pytest.mark.parametrize(("action", "allowed"), ALL.items())
@@ -120,9 +121,13 @@ def test_decided_once_deadlines_of_each_action(ground: Path, action: str, allowe
     """An account that is throttled for ever: every action is tried on for the time it has, and then has failed."""
 
     async def story(scene: Scene) -> None:
-        if action != "create":
+        if action not in FROM_NOTHING:
             await scene.active(*before(action))
-        scene.fault("*", refuses(429, "rate_limited", retry_after=allowed / 8))
+        scene.legacy("ins_legacy")
+        scene.fault(
+            "PATCH /instances/{id}" if action == "adopt" else "*",
+            refuses(429, "rate_limited", retry_after=allowed / 8),
+        )
         await scene.ask(action)
 
     scene = play(ground, story, pace=allowed / 20, sweep=900.0)

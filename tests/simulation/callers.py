@@ -63,6 +63,7 @@ def _expiry(service: Service | None, dice: Random) -> dict[str, Any]:
 _RULE = {"direction": "in", "action": "accept", "protocol": "tcp", "ports": "22"}
 BODIES: dict[str, Body] = {
     "create": _order,
+    "adopt": _just(instance_id="ins_legacy"),
     "edit": lambda service, dice: {"plan": dice.choice(("vps-1", "vps-2", "vps-4"))},
     "suspend": _just(reason="unpaid"),
     "unsuspend": _just(),
@@ -146,6 +147,13 @@ async def live(world: "World", service_key: str, dice: Random) -> None:
     """One service's life as a shop would have it, with everything in a random order."""
     caller = Caller_(world, dice)
     for _ in range(dice.choice((1, 1, 1, 2))):
+        if dice.random() < 0.15:
+            # Sometimes two services want the same machine.
+            name = dice.choice(("ins_legacy", f"ins_legacy{service_key[-1]}"))
+            world.legacy(name)
+            await caller.ask(service_key, "adopt", {"instance_id": name}, wait=dice.choice((0, 5)))
+            if dice.random() < 0.3:
+                await caller.ask(service_key, "terminate")
         await caller.ask(service_key, "create", wait=dice.choice((0, 0, 5, 10)))
         if dice.random() < 0.3:
             await caller.ask(service_key, "create", wait=0)
@@ -164,5 +172,5 @@ async def live(world: "World", service_key: str, dice: Random) -> None:
 
 def _wishes(dice: Random) -> list[str]:
     """What is asked for between a create and its end."""
-    some = [name for name in BODIES if name not in ("create", "terminate")]
+    some = [name for name in BODIES if name not in ("create", "adopt", "terminate")]
     return [dice.choice(some) for _ in range(dice.randint(0, 4))]

@@ -144,7 +144,8 @@ class Provider:
             case ("volumes",):
                 name, _, value = query.get("label", "").partition(":")
                 left = [v for v in self.volumes.values() if v["status"] != "deleted"]
-                return _page([v for v in left if not name or v["labels"].get(name) == value], query)
+                mine = [v for v in left if query.get("instance_id") in (None, v["instance_id"])]
+                return _page([v for v in mine if not name or v["labels"].get(name) == value], query)
         raise Refusal(404, "not_found")
 
     def _mutate(

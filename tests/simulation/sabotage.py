@@ -14,11 +14,11 @@ from sqlalchemy import select
 from bridge.domain.actions import params_of
 from bridge.domain.problems import Problem, ProblemError
 from bridge.domain.provider import NoAnswer
-from bridge.domain.service import Service
-from bridge.engine import awaiting, commands, finishing, removal, sending, turn
+from bridge.domain.service import Service, ServiceState
+from bridge.engine import adoption, awaiting, commands, finishing, removal, sending, turn
 from bridge.engine.dispatch import LocalDispatcher
 from bridge.infrafabric.webhooks import VerifiedWebhook
-from bridge.store import changes, idempotency, operations
+from bridge.store import changes, idempotency, operations, services
 from bridge.store.errors import StoreError
 from bridge.store.schema import operations as operations_table
 from tests.simulation import network
@@ -31,6 +31,20 @@ def sabotage(patch: Patch) -> Patch:
     """Register one."""
     SABOTAGES[patch.__name__] = patch
     return patch
+
+
+OF_STORIES: dict[str, tuple[str, Patch]] = {}
+"""Sabotages that show in one story, with its name."""
+
+
+def sabotage_of(story: str) -> Callable[[Patch], Patch]:
+    """Register one that shows in that story."""
+
+    def register(patch: Patch) -> Patch:
+        OF_STORIES[patch.__name__] = (story, patch)
+        return patch
+
+    return register
 
 
 class _DryRun(Exception):
@@ -48,7 +62,7 @@ def acknowledge_before_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def run(self: commands.Commands, command: Any) -> Any:
         engine = self._engine
-        given = (engine, command, engine.ids.new("op"), engine.now())
+        given = (engine, command, None, engine.ids.new("op"), engine.now())
         try:
             await engine.database.run(dry, *given)
         except _DryRun as told:
@@ -272,9 +286,31 @@ def end_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "find_by_provider", find)
 
 
+@sabotage_of("adopt by two")
+def nobody_asks_whose_machine_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants to adopt a machine gets it."""
+    monkeypatch.setattr(adoption, "_owner", lambda conn, wish, machine, mark: None)
+
+
+@sabotage_of("terminate during an adopt")
+def an_adopted_machine_is_ours_before_it_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service has the machine as soon as it is asked for, so that a terminate takes it away."""
+    original = adoption._write
+
+    def write(conn: Any, engine: Any, its: Any, wish: Any, machine: Any, now: Any) -> Any:
+        service = services.lock(conn, wish.service_key)
+        assert service is not None
+        early = replace(service.reached(ServiceState.ACTIVE), instance_id=wish.instance_id)
+        services.save(conn, service, early, now)
+        return original(conn, engine, its, wish, machine, now)
+
+    monkeypatch.setattr(adoption, "_write", write)
+
+
 @contextmanager
 def built_in(name: str) -> Iterator[None]:
     """While this is open, the bridge is broken in that way."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        SABOTAGES[name](monkeypatch)
+        patch = SABOTAGES[name] if name in SABOTAGES else OF_STORIES[name][1]
+        patch(monkeypatch)
         yield

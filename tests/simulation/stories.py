@@ -104,12 +104,44 @@ async def _suspend_edit_terminate(world: World, caller: Caller_) -> None:
         await caller.ask(KEY, action)
 
 
+async def _adopt(world: World, caller: Caller_) -> None:
+    world.legacy("ins_legacy")
+    await caller.ask(KEY, "adopt", wait=10)
+
+
+async def _adopt_that_fails(world: World, caller: Caller_) -> None:
+    """InfraFabric takes the marks, and then does not put them on."""
+    world.legacy("ins_legacy")
+    world.provider.fate = lambda kind: Fate(
+        0.5, {"code": "internal", "message": "it broke", "retryable": False}
+    )
+    await caller.ask(KEY, "adopt", wait=10)
+
+
+async def _adopt_and_terminate(world: World, caller: Caller_) -> None:
+    """The machine is deleted only if it had become the service's before."""
+    world.legacy("ins_legacy")
+    await caller.ask(KEY, "adopt")
+    await caller.ask(KEY, "terminate", wait=10)
+
+
+async def _two_want_the_same(world: World, caller: Caller_) -> None:
+    """One service gets the machine, the other is told that it has an owner."""
+    world.legacy("ins_legacy")
+    other = KEY[:-1] + "2"
+    await asyncio.gather(caller.ask(KEY, "adopt", wait=10), caller.ask(other, "adopt", wait=10))
+
+
 STORIES = (
     *(
         Story(name, _BEFORE.get(name, ("create",)), _ask(name))
         for name in BODIES
-        if name not in ("suspend", "terminate", "terminate_later")
+        if name not in ("adopt", "suspend", "terminate", "terminate_later")
     ),
+    Story("adopt", (), _adopt),
+    Story("adopt that fails", (), _adopt_that_fails, "terminated"),
+    Story("terminate during an adopt", (), _adopt_and_terminate, "terminated"),
+    Story("adopt by two", (), _two_want_the_same, "active|terminated|none"),
     Story("suspend", ("create",), _ask("suspend"), "suspended"),
     Story("terminate_later", ("create",), _ask("terminate_later"), "suspended"),
     Story("terminate", ("create", "add_volume"), _ask("terminate"), "terminated"),

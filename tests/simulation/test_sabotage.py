@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.sabotage import SABOTAGES, built_in
+from tests.simulation.clockwork import Points
+from tests.simulation.network import Weather
+from tests.simulation.sabotage import OF_STORIES, SABOTAGES, built_in
+from tests.simulation.stories import STORIES
 from tests.simulation.world import Violation, World, climate, judge, shop
 
 pytestmark = pytest.mark.timeout(900)  # much work, and machines differ
@@ -23,6 +26,19 @@ def test_a_broken_bridge_is_found_out(name: str, ground: Path) -> None:
             except Violation:
                 return
     raise AssertionError(f"{SEEDS} worlds with {name} showed nothing")
+
+
+@pytest.mark.parametrize("name", OF_STORIES)
+def test_a_broken_bridge_is_found_out_by_its_story(name: str, ground: Path) -> None:
+    """The story that is about it ends in a violation, at the latest with a crash in its first steps."""
+    (story,) = (each for each in STORIES if each.name == OF_STORIES[name][0])
+    with built_in(name):
+        for target in range(20):
+            try:
+                World(ground, 7, Weather(), Points(target)).run(story.play, judge)
+            except Violation:
+                return
+    raise AssertionError(f"{story.name} with {name} showed nothing")
 
 
 def test_there_are_enough_sabotages() -> None:

@@ -19,11 +19,12 @@ from bridge.domain.drift import DriftClass
 from bridge.store.reconcile_runs import RunUnderWay
 from tests.invariants import Evidence, violations
 from tests.simulation.callers import live
-from tests.simulation.clockwork import EPOCH, Crash, Points, true_time
+from tests.simulation.clockwork import Crash, Points, true_time
 from tests.simulation.ground import SECRET, open_fast, template
+from tests.simulation.machines import standing
 from tests.simulation.network import Sky, Weather, deliver, forge
 from tests.simulation.process import INSIDE, Process
-from tests.simulation.provider import SIZES, Provider
+from tests.simulation.provider import Provider
 
 _TERMINAL = (
     "SELECT id, state, error, finished_at FROM operations WHERE state IN ('succeeded', 'failed', 'canceled')"
@@ -64,6 +65,7 @@ class World:
         self.nonces: dict[str, str] = {}
         self.zombies: list[Process] = []
         self.strangers: dict[str, str] = {}
+        self.legacies: set[str] = set()
         self._ends: dict[str, tuple[Any, ...]] = {}
         self._sent = 0
         self._commits = 0
@@ -157,7 +159,7 @@ class World:
             volumes=list(provider.volumes.values()),
             effects=[asdict(effect) for effect in provider.effects],
             accepted=list(self.accepted),
-            strangers=list(self.strangers),
+            strangers=[*self.strangers, *self.unadopted()],
             secrets=provider.passwords,
             sinks=[str(line) for line in self.logs],
             passwords=self._passwords(),
@@ -246,22 +248,23 @@ class World:
 
     def plant(self, service_key: str) -> None:
         """A machine under the service's name that is older than the service: somebody else's business."""
-        born = (EPOCH - timedelta(days=3)).isoformat()
-        machine: dict[str, Any] = {
-            **{"id": f"ins_stranger{len(self.strangers)}", "reference": f"inst_sim:shop:{service_key}"},
-            **{
-                "type": "vps",
-                "hostname": "old.example",
-                "datacenter": "fra1",
-                "image": "debian-12",
-                "plan": "vps-1",
-            },
-            **SIZES["vps-1"],
-            **{"status": "running", "addresses": [], "volumes": [], "firewall": {"rules": [], "version": 0}},
-            **{"expires_at": None, "labels": {}, "version": 3, "created_at": born, "updated_at": born},
-        }
+        name = f"ins_stranger{len(self.strangers)}"
+        machine = standing(name, f"inst_sim:shop:{service_key}")
         self.provider.instances[machine["id"]] = machine
         self.strangers[machine["id"]] = json.dumps(machine)
+
+    def legacy(self, name: str) -> None:
+        """A machine of the time before the bridge, which may be adopted."""
+        if name not in self.legacies:
+            self.legacies.add(name)
+            self.provider.instances[name] = standing(name, f"panel-{name}")
+
+    def unadopted(self) -> set[str]:
+        """Machines of that time that no service has ever got."""
+        done = [
+            row for row in self.rows["operations"] if row["action"] == "adopt" and row["state"] == "succeeded"
+        ]
+        return self.legacies - {json.loads(row["params"])["instance_id"] for row in done}
 
     def later(self, seconds: float, work: Callable[..., Any], *args: Any) -> None:
         """Something arrives later, whoever sent it."""
@@ -324,6 +327,11 @@ def judge(world: World) -> None:
         f"the stranger {name} was touched"
         for name, before in world.strangers.items()
         if json.dumps(world.provider.instances[name]) != before
+    ]
+    touched += [
+        f"machine {name} was never adopted, and is {world.provider.instances[name]['status']}"
+        for name in sorted(world.unadopted())
+        if world.provider.instances[name]["status"] != "running"
     ]
     found = world.broken + world.bugs() + touched + violations(world.evidence())
     if found:

@@ -24,6 +24,7 @@ from bridge.domain.provider import Instance, Provider, Volume
 from bridge.domain.service import Service
 from bridge.engine.context import Engine
 from bridge.engine.reconcile import repair
+from bridge.engine.volumes import volumes_of
 from bridge.store import findings, operations, services
 from bridge.store.database import Transaction
 from bridge.store.reconcile_runs import Run
@@ -81,8 +82,8 @@ async def at_service(look: Look, service_key: str, mend: frozenset[DriftClass] =
     if before is None or before.instance_id is None:
         return _BUSY
     machine = await look.provider.instance(before.instance_id)
-    volumes = await look.provider.volumes(label=f"service_key:{service_key}")
-    ours = [volume for volume in volumes if is_ours(volume, look.mark)]
+    volumes = await volumes_of(look.provider, service_key, machine)
+    ours = [each for each in volumes if is_ours(each, look.mark) or each.instance_id == before.instance_id]
     seen, found = await database.run(_judge_service, look, before, machine, ours, mend)
     _report(look, found, seen, bool(mend))
     return seen

@@ -161,6 +161,20 @@ _SIZES = {"cpus": 2, "memory_mb": 2048, "disk_gb": 40}
 _SIZED = dict.fromkeys(_SIZES, _BARE | _SIZES)
 _RULE_AT = "rules.0."
 
+_LIMITS = {
+    "limits": OBJECT,
+    "limits.addresses": COUNT,
+    "limits.volumes": COUNT,
+    "limits.volume_gb": SIZE_GB,
+}
+_BLESTA = {
+    "blesta": OBJECT,
+    "blesta.company_id": ID,
+    "blesta.client_id": ID,
+    "blesta.service_id": ID,
+    "blesta.package_id": ID,
+}
+
 BODIES: dict[str, Body] = {
     "create": Body(
         _BARE | {"plan": "vps-1"},
@@ -175,21 +189,22 @@ BODIES: dict[str, Body] = {
             "datacenter": NAME,
             "ssh_keys": Kind(SSH_KEYS.wrongs, nullable=False),
             "expires_at": MOMENT,
-            "limits": OBJECT,
-            "limits.addresses": COUNT,
-            "limits.volumes": COUNT,
-            "limits.volume_gb": SIZE_GB,
-            "blesta": OBJECT,
-            "blesta.company_id": ID,
-            "blesta.client_id": ID,
-            "blesta.service_id": ID,
-            "blesta.package_id": ID,
+            **_LIMITS,
+            **_BLESTA,
         },
         _SIZED,
     ),
+    "adopt": Body({"instance_id": "ins_none"}, {"instance_id": needed(NAME), **_LIMITS, **_BLESTA}),
     "edit": Body(
         {"hostname": "new.example"},
-        {"plan": NAME, "cpus": CPUS, "memory_mb": MEMORY_MB, "disk_gb": DISK_GB, "hostname": HOSTNAME},
+        {
+            "plan": NAME,
+            "cpus": CPUS,
+            "memory_mb": MEMORY_MB,
+            "disk_gb": DISK_GB,
+            "hostname": HOSTNAME,
+            **_LIMITS,
+        },
     ),
     "suspend": Body({}, {"reason": FREE_TEXT}),
     "terminate": Body({"confirm": True}, {"confirm": YES}),

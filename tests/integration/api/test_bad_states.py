@@ -13,6 +13,7 @@ from tests.integration.api.table import BODIES
 STATES = ("active", "suspended", "terminated", "failed")
 WELCOME = {
     "create": {"active", "suspended", "terminated", "failed"},  # of a live one: its own 409, see below
+    "adopt": {"terminated", "failed"},  # of a machine that exists, see below
     "suspend": {"active", "suspended"},
     "unsuspend": {"active", "suspended"},
     "terminate": {"active", "suspended", "terminated", "failed"},
@@ -36,13 +37,20 @@ def test_a11_decided_codes_an_action_that_the_state_forbids_is_409(
     assert action in body["reason"]
 
 
-@pytest.mark.parametrize("action", sorted(set(REGISTRY) - {"create", "terminate"}))
+@pytest.mark.parametrize("action", sorted(set(REGISTRY) - {"create", "adopt", "terminate"}))
 def test_a11_decided_codes_an_action_on_a_service_that_never_was_is_404(
     unchanged: World, action: str
 ) -> None:
-    """Only create makes a service; terminate of none is done already."""
+    """Only create and adopt make a service; terminate of none is done already."""
     answer = unchanged.stack.act(str(uuid.uuid4()), action, BODIES[action].base)
     assert_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("state", ["terminated", "failed", ""])
+def test_a11_a_machine_that_does_not_exist_cannot_be_adopted(unchanged: World, state: str) -> None:
+    """InfraFabric is asked before anything is accepted."""
+    key = unchanged.services[state] if state else str(uuid.uuid4())
+    assert_errors(unchanged.stack.act(key, "adopt", BODIES["adopt"].base), "instance_id", "exists")
 
 
 @pytest.mark.parametrize("state", ["active", "suspended"])

@@ -31,6 +31,7 @@ TABLE: list[tuple[str, dict[str, Any], set[ServiceState], bool, Deadline, list[s
         Deadline.PROVISIONING,
         ["main"],
     ),
+    ("adopt", {"instance_id": "ins_1"}, {T, F}, False, Deadline.ACTION, ["main"]),
     ("edit", {"cpus": 2}, {A}, True, Deadline.PERSISTENT, ["main"]),
     ("suspend", {"reason": "unpaid"}, {A}, False, Deadline.PERSISTENT, ["main"]),
     ("unsuspend", {}, {S}, False, Deadline.PERSISTENT, ["main"]),
@@ -103,6 +104,8 @@ def ready(name: str, **members: Any) -> Service:
     """A service on which the action has something to do."""
     if name == "undo_terminate":
         members |= {"state": S, "wanted": S, "grace": Grace(NOW, A)}
+    if name == "adopt":
+        members |= {"state": T, "wanted": T, "instance_id": None}
     return service(**members)
 
 
@@ -118,7 +121,7 @@ def _satisfied(name: str, on: Service, **body: Any) -> bool:
 
 
 def test_the_table_is_the_registry() -> None:
-    """All twenty actions, in this order, under their own names."""
+    """All actions, in this order, under their own names."""
     assert [name for name, *_ in TABLE] == list(REGISTRY)
     assert all(action.name == name for name, action in REGISTRY.items())
 
@@ -147,8 +150,9 @@ def test_each_step_builds_its_request(name: str) -> None:
         action, action.params.model_validate(BODIES[name], strict=False).model_dump(mode="json")
     )
     for step in action.steps:
-        command = step.request(ready(name), params, CONTEXT)
-        assert command == step.request(ready(name), params, CONTEXT)
+        context = replace(CONTEXT, found=machine() if action.takes_over else None)
+        command = step.request(ready(name), params, context)
+        assert command == step.request(ready(name), params, context)
         assert command is not None
         target = getattr(command, "instance_id", None) or getattr(command, "volume_id", None)
         assert target in ("ins_1", "vol_1", None if name == "create" else "ins_1")
@@ -174,7 +178,7 @@ def test_what_success_changes_is_admission_s_projection(name: str) -> None:
     before = service(state=S, wanted=S) if name == "unsuspend" else ready(name)
     after = action.apply(before, params)
     lasting = {"edit", "suspend", "unsuspend", "terminate", "terminate_later", "undo_terminate", "renew"}
-    lasting |= {"set_reverse_dns", "set_firewall"}
+    lasting |= {"set_reverse_dns", "set_firewall", "adopt"}
     assert action.satisfied(after, params) == (name in lasting)
     assert not action.satisfied(before, params)
 
@@ -352,3 +356,15 @@ def test_nothing_else_brings_a_waiting_service_back() -> None:
     reason = REGISTRY["unsuspend"].unless(service(state=S, grace=Grace(NOW, A)))
     assert "undo_terminate" in (reason or "")
     assert REGISTRY["unsuspend"].unless(service(state=S)) is None
+
+
+def test_limits_alone_need_no_request_and_replace_the_old_ones() -> None:
+    """A package change that only allows more sends nothing, and is nothing to do the second time."""
+    action, on = REGISTRY["edit"], service(limits={"addresses": 2, "volumes": 1})
+    params = params_of(action, {"limits": {"addresses": 5}})
+    assert action.steps[0].request(on, params, CONTEXT) is None
+    assert not action.satisfied(on, params)
+    after = action.apply(on, params)
+    assert after.limits == {"addresses": 5}
+    assert after.wanted_spec == on.wanted_spec
+    assert action.satisfied(after, params)
