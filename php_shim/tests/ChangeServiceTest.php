@@ -124,7 +124,7 @@ final class ChangeServiceTest extends ShimTestCase
         self::assertSame([], self::$bridge->requests());
         $vars = ['use_module' => 'true', 'ifb_hostname' => 'db.example.com', 'configoptions' => ['plan' => 'large']];
         $fields = self::map($module->editService($service->package, $service, $vars + ['staff_id' => 5]));
-        $request = self::$bridge->requests()[0];
+        $request = $this->posts()[0];
         self::assertEquals(['hostname' => 'db.example.com', 'plan' => 'large'], $request['body']);
         self::assertSame('staff:5', $request['headers']['x-actor']);
         self::assertSame('db.example.com', $fields['ifb_hostname']);
@@ -160,7 +160,7 @@ final class ChangeServiceTest extends ShimTestCase
         $module = $this->module($row);
         $module->changeServicePackage($small, $this->package($row, ['plan' => 'large']), $service);
         $module->changeServicePackage($small, $this->package($row, $sizes), $service);
-        [$plan, $sized] = array_column(self::$bridge->requests(), 'body');
+        [$plan, $sized] = array_column($this->posts(), 'body');
         self::assertSame(['plan' => 'large'], $plan);
         self::assertEquals(['cpus' => 2, 'memory_mb' => 2048, 'disk_gb' => 100], $sized);
         self::assertFalse($module->errors());

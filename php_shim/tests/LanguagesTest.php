@@ -15,8 +15,8 @@ final class LanguagesTest extends TestCase
 
     /** Words that are the same in other languages. */
     private const ALIKE = [
-        'InfraFabric', 'Bridge', 'Bridges', 'Name', 'VPS', 'Container', 'CPUs', 'Hostname', 'Firewall', 'Ports', 'TCP', 'UDP',
-        'ICMP',
+        'InfraFabric', 'Bridge', 'Bridges', 'Name', 'VPS', 'Container', 'CPUs', 'Hostname', 'Firewall', 'Ports', 'TCP',
+        'UDP', 'ICMP',
     ];
 
     /**

@@ -76,7 +76,7 @@ final class OutcomeTest extends ShimTestCase
             self::assertNull($result);
             $this->assertExplained($name, $module->errors() ?: []);
         }
-        $request = self::$bridge->requests()[0];
+        $request = $this->posts()[0];
         self::assertSame('/v1/services/' . self::KEY . '/' . self::METHODS[$method], $request['path']);
         self::assertSame('wait=1', $request['headers']['prefer']);
         self::assertSame('Bearer ' . self::BRIDGE_KEY, $request['headers']['authorization']);

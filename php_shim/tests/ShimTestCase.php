@@ -208,4 +208,14 @@ abstract class ShimTestCase extends TestCase
         $order = ['use_module' => 'true', 'client_id' => '42', 'ifb_key' => self::KEY];
         return $more + $order + ['ifb_hostname' => 'web1.example.com'];
     }
+
+    /**
+     * @return list<array<string, mixed>> commands the bridge was given
+     */
+    protected function posts(): array
+    {
+        $posts = array_filter(self::$bridge->requests(), static fn (array $request) => $request['method'] === 'POST');
+
+        return array_values($posts);
+    }
 }

@@ -94,9 +94,9 @@ final class SyncTest extends ShimTestCase
         ]);
         self::assertSame(['ifb_password'], $service->secret);
         self::assertSame(self::KEY, $service->map['ifb_key']);
-        self::assertSame(['', 'cursor=c1', 'cursor=c2'], $this->queries());
+        self::assertSame(['limit=200', 'limit=200&cursor=c1', 'limit=200&cursor=c2'], $this->queries());
         $this->sync([]);
-        self::assertSame(['cursor=c2'], $this->queries());
+        self::assertSame(['limit=200&cursor=c2'], $this->queries());
         $shown = $this->module($this->row)->getAdminServiceInfo((new Services())->get($id), $this->package);
         self::assertStringNotContainsString('Last Error', $shown);
     }
@@ -109,7 +109,7 @@ final class SyncTest extends ShimTestCase
         $this->service($this->package);
         $changes = [['cursor' => 41] + self::change('active', []), ['cursor' => 42] + self::change('active', [])];
         $this->sync([], self::page($changes));
-        self::assertSame(['', 'cursor=42'], $this->queries());
+        self::assertSame(['limit=200', 'limit=200&cursor=42'], $this->queries());
     }
 
     /**
@@ -128,7 +128,7 @@ final class SyncTest extends ShimTestCase
         self::assertSame('192.0.2.7', $this->stored($id)->map['ifb_ipv4']);
         self::assertSame('suspended', $this->stored($id)->status);
         $this->sync(['state' => 'active', 'current_operation_id' => null], self::page($changes, 'c1'));
-        self::assertSame('', $this->queries()[0]);
+        self::assertSame('limit=200', $this->queries()[0]);
         self::assertSame('active', $this->stored($id)->status);
         $before = State::read()['services'];
         State::change(static function (array &$state): void {
@@ -252,9 +252,9 @@ final class SyncTest extends ShimTestCase
         $this->module()->cron('sync');
         self::assertSame(['192.0.2.7', 'active'], [$this->stored($id)->map['ifb_ipv4'], $this->stored($id)->status]);
         self::assertSame('192.0.2.8', $this->stored($other)->map['ifb_ipv4']);
-        self::assertSame(['', '', 'cursor=s2', 'cursor=fresh'], $this->queries());
+        self::assertSame(['limit=200', 'limit=200', 'limit=200&cursor=s2', 'limit=200&cursor=fresh'], $this->queries());
         $this->sync([]);
-        self::assertSame(['cursor=fresh'], $this->queries());
+        self::assertSame(['limit=200&cursor=fresh'], $this->queries());
     }
 
     /**

@@ -17,6 +17,9 @@ final class Machine
         'limit_volume_gb' => 'volume_gb',
     ];
 
+    /** As many as one service's queue at the bridge takes at once, beside the create and its firewall. */
+    private const MOST_EXTRA = 13;
+
     /**
      * @param array<string, string> $meta the package's
      * @param array<string, string> $options configurable options by name; they outrank the package
@@ -131,8 +134,55 @@ final class Machine
                 $limits[$name] = self::number($this->meta($key));
             }
         }
+        if (is_int($limits['addresses'] ?? null)) {
+            // What was bought comes on top of what the package lets everybody add.
+            $limits['addresses'] += $this->extraAddresses() ?? 0;
+        }
 
         return $limits;
+    }
+
+    /**
+     * IPv4 addresses beside the first that were bought; null when that is no option of the service.
+     */
+    public function extraAddresses(): ?int
+    {
+        $extra = $this->options['extra_ips'] ?? '';
+
+        return Check::whole($extra, 0, self::MOST_EXTRA) ? (int) $extra : null;
+    }
+
+    /**
+     * What of the configurable options is no choice that the package offers.
+     *
+     * @return array<string, string> language key by option
+     */
+    public function optionFaults(): array
+    {
+        $faults = [];
+        $centers = $this->list('datacenters_allowed');
+        $center = $this->options['datacenter'] ?? '';
+        if ($center !== '' && (!Check::name($center) || ($centers !== [] && !in_array($center, $centers, true)))) {
+            $faults['datacenter'] = 'Infrafabric.!error.datacenter';
+        }
+        $image = $this->options['image'] ?? '';
+        $images = $this->imageChoices();
+        if ($image !== '' && (!Check::name($image) || ($images !== [] && !array_key_exists($image, $images)))) {
+            $faults['image'] = 'Infrafabric.!error.image';
+        }
+        if (isset($this->options['extra_ips']) && $this->extraAddresses() === null) {
+            $faults['extra_ips'] = 'Infrafabric.!error.extra_ips';
+        }
+
+        return $faults;
+    }
+
+    /**
+     * @return list<string> the words of a list in the package's meta
+     */
+    public function list(string $key): array
+    {
+        return preg_split('/[\s,]+/', $this->meta($key), -1, PREG_SPLIT_NO_EMPTY) ?: [];
     }
 
     /**

@@ -5,10 +5,18 @@ declare(strict_types=1);
 namespace Infrafabric;
 
 /**
- * Configurable options in one shape, `{lower-case name: value}`, wherever Blesta hands them over.
+ * Configurable options in one shape, `{name: value}`, wherever Blesta hands them over, under the names the module knows:
+ * plan, cpus, memory_mb, disk_gb, image, datacenter and extra_ips.
  */
 final class Options
 {
+    /** Other words that operators use for them. */
+    private const ALIASES = [
+        'cpu' => 'cpus', 'cores' => 'cpus', 'memory' => 'memory_mb', 'ram' => 'memory_mb', 'disk' => 'disk_gb',
+        'storage' => 'disk_gb', 'os' => 'image', 'template' => 'image', 'location' => 'datacenter',
+        'region' => 'datacenter', 'ips' => 'extra_ips', 'extra_ipv4' => 'extra_ips',
+    ];
+
     /**
      * @param array<string, mixed> $vars of addService and editService: options keyed by name
      * @return array<string, string>
@@ -46,7 +54,8 @@ final class Options
         $plain = [];
         foreach ($options as $name => $value) {
             if (is_scalar($value) && trim((string) $value) !== '') {
-                $plain[strtolower(trim((string) $name))] = trim((string) $value);
+                $name = strtolower(trim((string) $name));
+                $plain[self::ALIASES[$name] ?? $name] = trim((string) $value);
             }
         }
 

@@ -19,7 +19,7 @@ final class RowSettings
     ];
     public const PLAIN = [
         'name', 'bridge_url', 'completion_mode', 'wait_seconds',
-        'infrafabric_api_url', 'default_datacenter', 'provisioning_timeout',
+        'infrafabric_api_url', 'default_datacenter', 'provisioning_timeout', 'mail_from', 'mail_name',
     ];
     public const MARKS = ['infrafabric_api_key' => 'infrafabric_api_key_set', 'webhook_secret' => 'webhook_secret_set'];
     private const GIVEN = 'yes';
@@ -73,6 +73,8 @@ final class RowSettings
             'provisioning_timeout' => Check::whole($v['provisioning_timeout'], 1, 86400) ? '' : 'valid',
             'webhook_secret' => $v['webhook_secret'] === '' || Check::webhookSecret($v['webhook_secret'])
                 ? '' : 'format',
+            'mail_from' => $v['mail_from'] === '' || filter_var($v['mail_from'], FILTER_VALIDATE_EMAIL) ? '' : 'format',
+            'mail_name' => preg_match('/\A[^\x00-\x1f\x7f]{0,128}\z/u', $v['mail_name']) === 1 ? '' : 'format',
         ];
 
         return array_filter($faults);

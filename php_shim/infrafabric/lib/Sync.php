@@ -14,7 +14,7 @@ use Closure;
  */
 final class Sync
 {
-    private const MOST_PAGES = 200;
+    private const PAGE = 200;
     private const SECONDS = 15.0;
     private const ENDED_BADLY = ['failed', 'canceled'];
 
@@ -32,18 +32,21 @@ final class Sync
         private object $row,
         private int $companyId,
         private Closure $note,
-        private Closure $say
+        private Closure $say,
+        private ReadyMail $mail
     ) {
     }
 
-    public function run(): void
+    /**
+     * Page by page until nothing is left or the time is over; the next run goes on where this one stopped.
+     */
+    public function run(Deadline $deadline): void
     {
         $cursor = $this->cursor();
-        for ($page = 0; $page < self::MOST_PAGES; $page++) {
-            $query = $cursor === '' ? '' : '?cursor=' . rawurlencode($cursor);
-            $answer = $this->bridge->get('/v1/changes' . $query, self::SECONDS);
+        while ($deadline->allows()) {
+            $answer = $this->bridge->get('/v1/changes' . self::query($cursor), self::SECONDS);
             if ($answer->status === 410) {
-                $cursor = $this->readAll();
+                $cursor = $this->readAll($deadline);
                 if ($cursor === '') {
                     return;
                 }
@@ -60,6 +63,11 @@ final class Sync
             }
             $cursor = $next;
         }
+    }
+
+    private static function query(string $cursor): string
+    {
+        return '?limit=' . self::PAGE . ($cursor === '' ? '' : '&cursor=' . rawurlencode($cursor));
     }
 
     /**
@@ -87,13 +95,12 @@ final class Sync
      *
      * @return string the cursor to go on from, '' when the reading did not get through
      */
-    private function readAll(): string
+    private function readAll(Deadline $deadline): string
     {
         $fresh = null;
         $place = '';
-        for ($page = 0; $page < self::MOST_PAGES; $page++) {
-            $query = $place === '' ? '' : '?cursor=' . rawurlencode($place);
-            $answer = $this->bridge->get('/v1/services' . $query, self::SECONDS);
+        while ($deadline->allows()) {
+            $answer = $this->bridge->get('/v1/services' . self::query($place), self::SECONDS);
             $fresh ??= $answer->text('changes_cursor');
             if (!$answer->isSuccess() || !$this->apply($answer->items())) {
                 return '';
@@ -157,6 +164,9 @@ final class Sync
         if ($state === 'active' && $service->status === 'pending') {
             $this->activate($service);
         }
+        if ($state === 'active' && $service->status === 'active') {
+            $this->complete($service, $told);
+        }
         if (in_array($operation['state'] ?? '', self::ENDED_BADLY, true)) {
             return $this->ended($service, $operation);
         }
@@ -211,6 +221,39 @@ final class Sync
         $this->services->edit($service->id, ['status' => 'active', 'use_module' => 'false'], true, true);
         if (!$this->complain('activate service ' . $service->id)) {
             ($this->note)('sync', ($this->say)('Infrafabric.sync.activated', (string) $service->id), true);
+        }
+    }
+
+    /**
+     * A machine that became ready after its service: the addresses that were bought, and the mail that says so.
+     *
+     * @param list<array<mixed>> $told
+     */
+    private function complete(object $service, array $told): void
+    {
+        $fields = ServiceFields::ofService($service)->told($told);
+        $package = $service->package ?? null;
+        $extra = is_object($package) ? Machine::of($package, Options::ofService($service))->extraAddresses() : null;
+        if ($extra !== null) {
+            $furnishing = new Furnishing($this->bridge, $fields->value('ifb_key'));
+            $answers = $furnishing->addresses($extra, $fields->value('ifb_instance'), $fields->value('ifb_ips'));
+            foreach ($answers as $answer) {
+                $detail = $answer->isSuccess() ? '' : (new Masker())->text(Outcome::of($answer)->detail());
+                $this->tell($service, $detail);
+            }
+        }
+        if ($this->mail->isDue($fields)) {
+            $stored = array_column((array) $service->fields, null, 'key');
+            $this->writeField($service, ReadyMail::FIELD, ReadyMail::SENT, false, $stored[ReadyMail::FIELD] ?? null);
+            $this->tell($service, $this->mail->send($service, $fields));
+        }
+    }
+
+    private function tell(object $service, string $trouble): void
+    {
+        if ($trouble !== '') {
+            $text = ($this->say)('Infrafabric.sync.furnish', (string) $service->id, $trouble);
+            ($this->note)('service ' . $service->id, $text, false);
         }
     }
 

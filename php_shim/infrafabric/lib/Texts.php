@@ -20,6 +20,8 @@ final class Texts
         'default_datacenter' => 'Infrafabric.!error.row_default_datacenter',
         'provisioning_timeout' => 'Infrafabric.!error.row_provisioning_timeout',
         'webhook_secret' => 'Infrafabric.!error.row_webhook_secret',
+        'mail_from' => 'Infrafabric.!error.row_mail_from',
+        'mail_name' => 'Infrafabric.!error.row_mail_name',
     ];
     public const SIZE_ERRORS = [
         'cpus' => 'Infrafabric.!error.package_cpus',
@@ -35,7 +37,15 @@ final class Texts
         'limit_volume_gb' => [
             'Infrafabric.package.limit_volume_gb', 'Infrafabric.!error.package_limit_volume_gb', 1, 16000,
         ],
+        'traffic_gb' => ['Infrafabric.package.traffic_gb', 'Infrafabric.!error.package_traffic_gb', 0, 1000000],
         'grace_hours' => ['Infrafabric.package.grace_hours', 'Infrafabric.!error.package_grace_hours', 0, 8760],
+    ];
+    public const PRESETS = [
+        'web' => 'Infrafabric.firewall.preset_web',
+        'ssh' => 'Infrafabric.firewall.preset_ssh',
+        'mail' => 'Infrafabric.firewall.preset_mail',
+        'closed' => 'Infrafabric.firewall.preset_closed',
+        'open' => 'Infrafabric.firewall.preset_open',
     ];
     /** Every action of the bridge, for buttons and for the history. */
     public const ACTIONS = [

@@ -21,6 +21,18 @@ final class Uuid
     }
 
     /**
+     * The same UUID for the same parts, for what has to be recognised when it is asked for again.
+     */
+    public static function derived(string ...$parts): string
+    {
+        $bytes = substr(hash('sha256', (string) json_encode($parts), true), 0, 16);
+        $bytes[6] = chr(ord($bytes[6]) & 0x0f | 0x80);
+        $bytes[8] = chr(ord($bytes[8]) & 0x3f | 0x80);
+
+        return vsprintf('%s%s-%s-%s-%s-%s%s%s', str_split(bin2hex($bytes), 4));
+    }
+
+    /**
      * The UUID in the value, in lower case, or null when it holds none.
      */
     public static function read(mixed $value): ?string

@@ -5,7 +5,9 @@
  *
  * script.json is {"METHOD path-pattern": [answer, …]}; `*` in a pattern stands for one path segment. Each request takes
  * the first answer of the first matching entry, the last answer stays. An answer is {status, body, headers?, raw?,
- * delay_ms?, cut?}; `cut` breaks the connection in the middle of the answer, so that its sender knows the effect and its
+ * delay_ms?, cut?, changes?}; `changes` {total, keys} makes up a page of that many changes, those of the keys in turn, by
+ * `limit` and `cursor` of the query;
+ * `cut` breaks the connection in the middle of the answer, so that its sender knows the effect and its
  * receiver does not.
  */
 
@@ -40,6 +42,18 @@ http_response_code($answer['status']);
 header('Content-Type: ' . ($answer['status'] < 400 ? 'application/json' : 'application/problem+json'));
 foreach ($answer['headers'] ?? [] as $name => $value) {
     header("$name: $value");
+}
+if (isset($answer['changes'])) {
+    parse_str($query, $asked);
+    $items = [];
+    $begin = (int) ($asked['cursor'] ?? 0);
+    $end = min($answer['changes']['total'], $begin + (int) ($asked['limit'] ?? 50));
+    for ($number = $begin + 1; $number <= $end; $number++) {
+        $key = $answer['changes']['keys'][$number % count($answer['changes']['keys'])];
+        $fields = [['key' => 'ifb_ips', 'value' => "change $number", 'encrypted' => false]];
+        $items[] = ['cursor' => $number, 'service_key' => $key, 'state' => 'active', 'fields' => $fields];
+    }
+    $answer['body'] = ['items' => $items, 'next_cursor' => $items === [] ? null : (string) $end];
 }
 $text = $answer['raw'] ?? json_encode($answer['body'] ?? new stdClass());
 if (!empty($answer['cut'])) {

@@ -73,8 +73,8 @@ final class EscapingTest extends TabTestCase
      */
     private function scriptedFields(): array
     {
-        $names = ['hostname', 'ips', 'user', 'plan', 'image', 'datacenter', 'expires', 'error', 'instance', 'notice', 'state'];
-        $keys = array_map(static fn (string $name) => 'ifb_' . $name, [...$names, 'ssh_key']);
+        $names = ['hostname', 'ips', 'user', 'plan', 'image', 'datacenter', 'expires', 'error', 'instance', 'notice'];
+        $keys = array_map(static fn (string $name) => 'ifb_' . $name, [...$names, 'state', 'ssh_key']);
 
         return array_fill_keys($keys, self::SCRIPT);
     }

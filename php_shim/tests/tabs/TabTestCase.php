@@ -126,14 +126,4 @@ abstract class TabTestCase extends ShimTestCase
     {
         return $module->{$method}($this->service->package, $this->service, $get, $post, []);
     }
-
-    /**
-     * @return list<array<string, mixed>> commands the bridge was given
-     */
-    protected function posts(): array
-    {
-        $posts = array_filter(self::$bridge->requests(), static fn (array $request) => $request['method'] === 'POST');
-
-        return array_values($posts);
-    }
 }

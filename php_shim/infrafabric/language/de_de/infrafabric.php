@@ -297,3 +297,34 @@ $lang['Infrafabric.!error.package_limit_addresses'] = 'Geben Sie an, wie viele A
 $lang['Infrafabric.!error.package_limit_volumes'] = 'Geben Sie an, wie viele Volumes ein Dienst haben darf, 0 bis 256, oder lassen Sie das Feld leer.';
 $lang['Infrafabric.!error.package_limit_volume_gb'] = 'Geben Sie an, wie groß ein Volume sein darf, 1 bis 16000 GiB, oder lassen Sie das Feld leer.';
 $lang['Infrafabric.!error.package_grace_hours'] = 'Geben Sie an, wie lange eine gekündigte Maschine aufgehoben wird, 0 bis 8760 Stunden, oder lassen Sie das Feld leer.';
+
+// Pakete, Optionen und Mail
+$lang['Infrafabric.package.traffic_gb'] = 'Im Monat enthaltener Datenverkehr (GiB, leer: wie im Tarif)';
+$lang['Infrafabric.package.datacenters_allowed'] = 'Rechenzentren, die eine Option nennen darf (Ids, durch Leerzeichen getrennt; leer: alle)';
+$lang['Infrafabric.package.firewall_preset'] = 'Firewall einer neuen Maschine';
+$lang['Infrafabric.row.mail'] = '„Fertig“-Mail';
+$lang['Infrafabric.row.mail_from'] = 'Absenderadresse (leer: es gibt keine solche Mail)';
+$lang['Infrafabric.row.mail_name'] = 'Absendername';
+$lang['Infrafabric.ready_mail.subject'] = 'Ihr Server {service.ifb_hostname} ist fertig';
+$lang['Infrafabric.ready_mail.text'] = 'Ihr Server {service.ifb_hostname} ist fertig.
+
+{% if service.ifb_ipv4 %}IPv4-Adresse: {service.ifb_ipv4}
+{% endif %}{% if service.ifb_ipv6 %}IPv6-Adresse: {service.ifb_ipv6}
+{% endif %}Betriebssystem: {service.ifb_image}
+Rechenzentrum: {service.ifb_datacenter}
+{% if service.ifb_password %}Benutzername: {service.ifb_user}
+Passwort: {service.ifb_password}
+
+Bitte ändern Sie das Passwort bei der ersten Anmeldung.
+{% endif %}';
+$lang['Infrafabric.ready_mail.no_address'] = 'Der Kunde hat keine E-Mail-Adresse, an die eine Mail gehen könnte.';
+$lang['Infrafabric.sync.furnish'] = 'Etwas neben der Maschine von %1$s war nicht möglich: %2$s Holen Sie es von Hand nach, sobald der Grund behoben ist.';
+$lang['Infrafabric.!error.shrink'] = 'Die Festplatte würde kleiner, als sie ist, und das geht nicht. Nichts wurde geändert oder berechnet; wählen Sie mindestens die jetzige Größe oder bestellen Sie einen neuen Dienst.';
+$lang['Infrafabric.!error.fewer_addresses'] = 'Die Maschine hat mehr Adressen. Entfernen Sie zuerst im Reiter „Netzwerk“, welche wegfallen sollen, und verringern Sie dann die Option.';
+$lang['Infrafabric.!error.datacenter'] = 'Dieses Rechenzentrum gibt es für den Dienst nicht. Wählen Sie ein anderes.';
+$lang['Infrafabric.!error.extra_ips'] = 'Geben Sie ein, wie viele weitere Adressen, 0 bis 13.';
+$lang['Infrafabric.!error.package_traffic_gb'] = 'Geben Sie ein, wie viele GiB Datenverkehr ein Monat enthält, 0 bis 1000000, oder lassen Sie es leer.';
+$lang['Infrafabric.!error.package_datacenters_allowed'] = 'Geben Sie Ids von Rechenzentren ein, wie InfraFabric sie nennt, durch Leerzeichen getrennt, oder lassen Sie es leer.';
+$lang['Infrafabric.!error.package_firewall_preset'] = 'Wählen Sie eine der Firewalls oder keine.';
+$lang['Infrafabric.!error.row_mail_from'] = 'Geben Sie eine E-Mail-Adresse ein oder lassen Sie es leer.';
+$lang['Infrafabric.!error.row_mail_name'] = 'Geben Sie einen Namen von höchstens 128 Zeichen ein.';

@@ -297,3 +297,34 @@ $lang['Infrafabric.!error.package_limit_addresses'] = 'Enter how many addresses 
 $lang['Infrafabric.!error.package_limit_volumes'] = 'Enter how many volumes a service may have, 0 to 256, or leave it empty.';
 $lang['Infrafabric.!error.package_limit_volume_gb'] = 'Enter how large a volume may be, 1 to 16000 GiB, or leave it empty.';
 $lang['Infrafabric.!error.package_grace_hours'] = 'Enter how long a canceled machine is kept, 0 to 8760 hours, or leave it empty.';
+
+// Packages, options and mail
+$lang['Infrafabric.package.traffic_gb'] = 'Traffic included in a month (GiB, empty: the plan\'s)';
+$lang['Infrafabric.package.datacenters_allowed'] = 'Data centers an option may name (ids, separated by spaces; empty: all)';
+$lang['Infrafabric.package.firewall_preset'] = 'Firewall of a new machine';
+$lang['Infrafabric.row.mail'] = '"Ready" mail';
+$lang['Infrafabric.row.mail_from'] = 'Sender address (empty: no such mail is sent)';
+$lang['Infrafabric.row.mail_name'] = 'Sender name';
+$lang['Infrafabric.ready_mail.subject'] = 'Your server {service.ifb_hostname} is ready';
+$lang['Infrafabric.ready_mail.text'] = 'Your server {service.ifb_hostname} is ready.
+
+{% if service.ifb_ipv4 %}IPv4 address: {service.ifb_ipv4}
+{% endif %}{% if service.ifb_ipv6 %}IPv6 address: {service.ifb_ipv6}
+{% endif %}Operating system: {service.ifb_image}
+Data center: {service.ifb_datacenter}
+{% if service.ifb_password %}User name: {service.ifb_user}
+Password: {service.ifb_password}
+
+Please change the password when you log in for the first time.
+{% endif %}';
+$lang['Infrafabric.ready_mail.no_address'] = 'The client has no e-mail address that a mail could be sent to.';
+$lang['Infrafabric.sync.furnish'] = 'Something beside the machine of %1$s could not be done: %2$s Do it by hand when the reason is gone.';
+$lang['Infrafabric.!error.shrink'] = 'The disk would be smaller than it is, and a disk cannot shrink. Nothing was changed or billed; choose at least the present size, or order a new service.';
+$lang['Infrafabric.!error.fewer_addresses'] = 'The machine has more addresses than that. Remove the ones that are to go in the Network tab first, then lower the option.';
+$lang['Infrafabric.!error.datacenter'] = 'This data center is not offered for the service. Choose one that is.';
+$lang['Infrafabric.!error.extra_ips'] = 'Enter how many extra addresses, 0 to 13.';
+$lang['Infrafabric.!error.package_traffic_gb'] = 'Enter how many GiB of traffic a month includes, 0 to 1000000, or leave it empty.';
+$lang['Infrafabric.!error.package_datacenters_allowed'] = 'Enter ids of data centers as InfraFabric lists them, separated by spaces, or leave it empty.';
+$lang['Infrafabric.!error.package_firewall_preset'] = 'Choose one of the firewalls, or none.';
+$lang['Infrafabric.!error.row_mail_from'] = 'Enter an e-mail address, or leave it empty.';
+$lang['Infrafabric.!error.row_mail_name'] = 'Enter a name of at most 128 characters.';

@@ -6,6 +6,7 @@ namespace Infrafabric\Concerns;
 
 use Infrafabric\Bridge;
 use Infrafabric\Check;
+use Infrafabric\FirewallPresets;
 use Infrafabric\Machine;
 use Infrafabric\Texts;
 
@@ -35,6 +36,11 @@ trait DescribesPackages
             $center = $meta['datacenter'] ?? '';
             $centers = $catalog['datacenters'];
             $this->packageField($fields, 'datacenter', 'Infrafabric.package.datacenter', $center, $centers);
+            $allowed = $meta['datacenters_allowed'] ?? '';
+            $this->packageField($fields, 'datacenters_allowed', 'Infrafabric.package.datacenters_allowed', $allowed);
+            $preset = $meta['firewall_preset'] ?? '';
+            $text = 'Infrafabric.package.firewall_preset';
+            $this->packageField($fields, 'firewall_preset', $text, $preset, $this->presets());
             foreach (Texts::NUMBERS as $name => [$text]) {
                 $this->packageField($fields, $name, $text, $meta[$name] ?? '');
             }
@@ -66,6 +72,16 @@ trait DescribesPackages
             $label->attach($fields->fieldSelect("meta[$name]", $options, $value, $attributes));
         }
         $fields->setField($label);
+    }
+
+    /**
+     * @return array<string, string> what a new machine's firewall may begin with
+     */
+    private function presets(): array
+    {
+        $presets = array_map(fn (string $text): string => $this->say($text), Texts::PRESETS);
+
+        return ['' => '—'] + array_diff_key($presets, ['open' => 0]);
     }
 
     private function choicesField(\ModuleFields $fields, string $value): void
@@ -164,7 +180,8 @@ trait DescribesPackages
         }
         $stored = [];
         $numbers = array_keys(Texts::NUMBERS);
-        foreach (['type', 'plan', ...Machine::SIZES, 'image', 'image_choices', 'datacenter', ...$numbers] as $key) {
+        $texts = ['type', 'plan', 'image', 'image_choices', 'datacenter', 'datacenters_allowed', 'firewall_preset'];
+        foreach ([...$texts, ...Machine::SIZES, ...$numbers] as $key) {
             if ($machine->meta($key) !== '') {
                 $stored[] = ['key' => $key, 'value' => $machine->meta($key), 'encrypted' => 0];
             }
@@ -202,6 +219,13 @@ trait DescribesPackages
         foreach (Texts::NUMBERS as $name => [, $text, $least, $most]) {
             $given = $machine->meta($name);
             $faults += $given === '' || Check::whole($given, $least, $most) ? [] : [$name => ['valid', $text]];
+        }
+        $centers = $machine->list('datacenters_allowed');
+        if (array_filter($centers, static fn (string $id) => !Check::name($id)) !== []) {
+            $faults['datacenters_allowed'] = ['format', 'Infrafabric.!error.package_datacenters_allowed'];
+        }
+        if (!in_array($machine->meta('firewall_preset'), ['', ...FirewallPresets::names()], true)) {
+            $faults['firewall_preset'] = ['valid', 'Infrafabric.!error.package_firewall_preset'];
         }
         $datacenter = $machine->meta('datacenter');
 

@@ -6,9 +6,13 @@ namespace Infrafabric\Concerns;
 
 use DateTimeImmutable;
 use DateTimeZone;
+use Infrafabric\Bridge;
+use Infrafabric\Fit;
+use Infrafabric\Furnishing;
 use Infrafabric\Machine;
 use Infrafabric\Options;
 use Infrafabric\Outcome;
+use Infrafabric\ReadyMail;
 use Infrafabric\ServiceFields;
 use Infrafabric\Uuid;
 
@@ -81,12 +85,38 @@ trait RunsServices
         $answer = $this->bridgeOf($row, $this->actorOf($vars))->act($key, 'create', $body, $this->waitOf($row));
         $outcome = Outcome::of($answer);
         $activate = ($row->meta->completion_mode ?? 'activate') !== 'pending';
+        if (in_array($outcome->kind, [Outcome::DONE, Outcome::ACCEPTED], true)) {
+            $this->furnish($this->bridgeOf($row, $this->actorOf($vars)), $key, $machine, $outcome);
+        }
         if ($outcome->kind === Outcome::DONE || ($outcome->kind === Outcome::ACCEPTED && $activate)) {
-            return $order->told($outcome->fields())->toArray();
+            // The welcome mail leaves now; whoever gets it without addresses is told when the machine is ready.
+            $later = $outcome->kind === Outcome::ACCEPTED ? ReadyMail::OWED : '';
+
+            return $order->told($outcome->fields())->with(ReadyMail::FIELD, $later)->toArray();
         }
         $this->failFor($outcome);
 
         return null;
+    }
+
+    /**
+     * What the machine gets beside itself. A refusal is for staff to see; the order does not fail for it.
+     */
+    private function furnish(Bridge $bridge, string $key, Machine $machine, Outcome $outcome): void
+    {
+        $furnishing = new Furnishing($bridge, $key);
+        $told = ServiceFields::clean($outcome->fields());
+        $instance = $outcome->kind === Outcome::DONE ? ($told['ifb_instance']['value'] ?? '') : '';
+        $answers = [
+            $furnishing->firewall($machine->meta('firewall_preset'), $outcome->answer->text('id')),
+            ...$furnishing->addresses($machine->extraAddresses() ?? 0, $instance, $told['ifb_ips']['value'] ?? ''),
+        ];
+        foreach (array_filter($answers) as $answer) {
+            if (!$answer->isSuccess()) {
+                $detail = $this->plain(Outcome::of($answer)->detail());
+                $this->log('infrafabric: furnish', $this->say('Infrafabric.sync.furnish', $key, $detail), 'output', false);
+            }
+        }
     }
 
     public function editService(
@@ -105,10 +135,44 @@ trait RunsServices
             if (($vars['use_module'] ?? '') !== 'true') {
                 return $this->editOnly($stored, $service, $vars);
             }
-            $body = $this->changesOf($package, $stored, $vars);
+            $machine = Machine::of($package, Options::ofVars($vars));
+            $body = $this->changesOf($machine, $stored, $vars);
+            $actor = $this->actorOf($vars);
+            $fields = $body === [] ? null : $this->command($service, 'edit', $body, $actor, false);
+            if (!$this->Input->errors() && $machine->extraAddresses() !== null) {
+                $this->addBought($service, $machine, $actor);
+            }
 
-            return $body === [] ? null : $this->command($service, 'edit', $body, $this->actorOf($vars), false);
+            return $this->Input->errors() ? null : $fields;
         });
+    }
+
+    /**
+     * Addresses that were bought with an option; Blesta calls again when the bridge does not take the command.
+     */
+    private function addBought(object $service, Machine $machine, string $actor): void
+    {
+        $key = $this->serviceKey($service);
+        $row = $key === null ? null : $this->rowFor($service->module_row_id ?? null);
+        if ($key === null || $row === null) {
+            return;
+        }
+        $bridge = $this->bridgeOf($row, $actor);
+        $known = $bridge->get('/v1/services/' . rawurlencode($key));
+        if (!$known->isSuccess()) {
+            $this->failFor(Outcome::of($known));
+
+            return;
+        }
+        $addresses = is_array($known->body['addresses'] ?? null) ? $known->body['addresses'] : [];
+        $present = implode(',', array_column($addresses, 'address'));
+        $furnishing = new Furnishing($bridge, $key);
+        $extra = $machine->extraAddresses() ?? 0;
+        foreach ($furnishing->addresses($extra, $known->text('instance_id'), $present) as $answer) {
+            if (!$answer->isSuccess()) {
+                $this->failFor(Outcome::of($answer));
+            }
+        }
     }
 
     /**
@@ -132,12 +196,12 @@ trait RunsServices
      * @param array<string, mixed> $vars
      * @return array<string, mixed> body of an edit; empty when nothing of the machine is touched
      */
-    private function changesOf(object $package, ServiceFields $stored, array $vars): array
+    private function changesOf(Machine $machine, ServiceFields $stored, array $vars): array
     {
         $hostname = $this->text($vars, 'ifb_hostname');
         $body = $hostname === '' || $hostname === $stored->value('ifb_hostname') ? [] : ['hostname' => $hostname];
         if (!empty($vars['configoptions'])) {
-            $body += Machine::of($package, Options::ofVars($vars))->sizing();
+            $body += $machine->sizing() + ($machine->limits() === [] ? [] : ['limits' => $machine->limits()]);
         }
 
         return $body;
@@ -212,7 +276,23 @@ trait RunsServices
                 }
             }
 
-            return $this->command($service, 'edit', $to->sizing(), 'cron', false);
+            $row = $this->rowFor($service->module_row_id ?? null);
+            $key = $row === null ? null : $this->serviceKey($service);
+            if ($row === null || $key === null) {
+                return null;
+            }
+            $bridge = $this->bridgeOf($row, 'cron');
+            $known = $bridge->get('/v1/services/' . rawurlencode($key), Fit::SECONDS);
+            if ($known->status === 0) {
+                $this->failFor(Outcome::of($known));
+            }
+            $this->failAll(Fit::faults($bridge, $known, $to->sizing(), null));
+            if ($this->Input->errors()) {
+                return null;
+            }
+            $limits = $from->limits() === $to->limits() ? [] : ['limits' => (object) $to->limits()];
+
+            return $this->command($service, 'edit', $to->sizing() + $limits, 'cron', false);
         });
     }
 

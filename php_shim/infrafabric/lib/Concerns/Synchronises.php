@@ -5,8 +5,10 @@ declare(strict_types=1);
 namespace Infrafabric\Concerns;
 
 use Infrafabric\Bridge;
+use Infrafabric\Deadline;
 use Infrafabric\Masker;
 use Infrafabric\Outcome;
+use Infrafabric\ReadyMail;
 use Infrafabric\Sync;
 use Throwable;
 
@@ -93,21 +95,43 @@ trait Synchronises
         $this->guarded(function (): void {
             \Loader::loadModels($this, ['Services', 'Companies', 'ModuleManager']);
             $company = (int) \Configure::get('Blesta.company_id');
+            $rows = [];
             foreach ($this->ModuleManager->getByClass('infrafabric', $company) ?: [] as $module) {
                 foreach ($this->ModuleManager->getRows($module->id) ?: [] as $row) {
-                    $this->syncRow((int) $module->id, $row, $company);
+                    $rows[] = [(int) $module->id, $row];
                 }
             }
+            $this->syncRows($rows, $company, new Deadline(self::secondsOfARun()));
         });
+    }
+
+    /**
+     * Less than the five minutes until Blesta's cron comes again.
+     */
+    private static function secondsOfARun(): float
+    {
+        return 240.0;
+    }
+
+    /**
+     * Each row gets its share of what is left, so that one with much to tell does not keep the others waiting.
+     *
+     * @param list<array{int, object}> $rows module id and row
+     */
+    private function syncRows(array $rows, int $company, Deadline $deadline): void
+    {
+        foreach ($rows as $number => [$module, $row]) {
+            $this->syncRow($module, $row, $company, new Deadline($deadline->left() / (count($rows) - $number)));
+        }
     }
 
     /**
      * One row's trouble must not keep the others from being brought up to date.
      */
-    private function syncRow(int $moduleId, object $row, int $company): void
+    private function syncRow(int $moduleId, object $row, int $company, Deadline $deadline): void
     {
         try {
-            $this->syncOf($moduleId, $row, $company, $this->bridgeOf($row, 'cron'))->run();
+            $this->syncOf($moduleId, $row, $company, $this->bridgeOf($row, 'cron'))->run($deadline);
         } catch (Throwable $error) {
             $this->report($error);
             $this->fail('sync', 'unexpected', $this->say('Infrafabric.!error.unexpected', $error::class));
@@ -120,8 +144,11 @@ trait Synchronises
             $this->log('infrafabric: ' . $subject, (new Masker())->text($text), 'output', $good);
         };
         $texts = fn (string $key, string ...$values): string => $this->say($key, ...$values);
+        \Loader::loadModels($this, ['Emails', 'Clients']);
+        $from = (string) ($row->meta->mail_from ?? '');
+        $mail = new ReadyMail($this->Emails, $this->Clients, $from, (string) ($row->meta->mail_name ?? ''), $texts);
 
-        return new Sync($bridge, $this->Services, $this->Companies, $moduleId, $row, $company, $note, $texts);
+        return new Sync($bridge, $this->Services, $this->Companies, $moduleId, $row, $company, $note, $texts, $mail);
     }
 
     /**

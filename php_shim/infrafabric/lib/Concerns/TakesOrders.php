@@ -6,7 +6,9 @@ namespace Infrafabric\Concerns;
 
 use Infrafabric\Check;
 use Infrafabric\Machine;
+use Infrafabric\Fit;
 use Infrafabric\Options;
+use Infrafabric\ServiceFields;
 use Infrafabric\Uuid;
 
 /**
@@ -86,7 +88,9 @@ trait TakesOrders
             if ($this->text($vars, 'ifb_hostname') === '') {
                 $this->fail('ifb_hostname', 'empty', $this->say('Infrafabric.!error.hostname'));
             }
-            $this->checkEntered($vars, Machine::of($package, Options::ofVars($vars))->imageChoices());
+            $machine = Machine::of($package, Options::ofVars($vars));
+            $this->checkEntered($vars, $machine->imageChoices());
+            $this->failAll($machine->optionFaults());
 
             return !$this->Input->errors();
         }, false);
@@ -95,12 +99,47 @@ trait TakesOrders
     public function validateServiceEdit($service, ?array $vars = null)
     {
         return $this->guarded(function () use ($service, $vars): bool {
+            $vars = $vars ?? [];
             $package = $service->package ?? null;
-            $choices = is_object($package) ? Machine::of($package)->imageChoices() : [];
-            $this->checkEntered($vars ?? [], $choices);
+            $machine = is_object($package) ? Machine::of($package, Options::ofVars($vars)) : null;
+            $this->checkEntered($vars, $machine?->imageChoices() ?? []);
+            $this->failAll($machine?->optionFaults() ?? []);
+            if ($machine !== null && !$this->Input->errors() && ($vars['use_module'] ?? 'true') === 'true') {
+                $this->checkFit($service, $machine, $vars);
+            }
 
             return !$this->Input->errors();
         }, false);
+    }
+
+    /**
+     * Options that the machine cannot follow are refused here, before Blesta bills them.
+     *
+     * @param array<string, mixed> $vars
+     */
+    private function checkFit(object $service, Machine $machine, array $vars): void
+    {
+        $key = Uuid::read(ServiceFields::ofService($service)->value('ifb_key'));
+        $waiting = in_array($service->status ?? '', ['pending', 'in_review', 'canceled'], true);
+        if ($key === null || $waiting || Options::ofVars($vars) === []) {
+            return;
+        }
+        $row = $this->rowFor($service->module_row_id ?? null);
+        if ($row !== null) {
+            $bridge = $this->bridgeOf($row, $this->actorOf($vars));
+            $known = $bridge->get('/v1/services/' . rawurlencode($key), Fit::SECONDS);
+            $this->failAll(Fit::faults($bridge, $known, $machine->sizing(), $machine->extraAddresses()));
+        }
+    }
+
+    /**
+     * @param array<string, string> $faults language key by field
+     */
+    private function failAll(array $faults): void
+    {
+        foreach ($faults as $field => $text) {
+            $this->fail($field, 'valid', $this->say($text));
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ namespace Infrafabric\Tabs;
 use Infrafabric\FirewallDraft;
 use Infrafabric\FirewallPresets;
 use Infrafabric\Posted;
+use Infrafabric\Texts;
 
 /**
  * The rule editor. Each step of editing is a post that gives the draft back; only saving reaches the machine.
@@ -45,13 +46,7 @@ final class Firewall extends Tab
             'rules' => ($this->draft ?? FirewallDraft::ofRules($rules))->rows,
             'unsaved' => $this->unsaved,
             'choices' => $this->choices(),
-            'presets' => $this->named(FirewallPresets::names(), [
-                'web' => 'Infrafabric.firewall.preset_web',
-                'ssh' => 'Infrafabric.firewall.preset_ssh',
-                'mail' => 'Infrafabric.firewall.preset_mail',
-                'closed' => 'Infrafabric.firewall.preset_closed',
-                'open' => 'Infrafabric.firewall.preset_open',
-            ]),
+            'presets' => $this->named(FirewallPresets::names(), Texts::PRESETS),
         ];
     }
 

@@ -1,7 +1,7 @@
 <?php
 
 /**
- * The installation's database: one JSON file, locked for the moment of each read and write and never longer, so that two
+ * The installation's database: one file of JSON, locked for the moment of each read and write and never longer, so that two
  * processes can be inside the module at the same time.
  */
 final class State
@@ -9,10 +9,12 @@ final class State
     private const CIPHER = 'aes-256-gcm';
     private const START = [
         'next' => 1, 'rows' => [], 'groups' => [], 'packages' => [], 'services' => [],
-        'settings' => [], 'cron_tasks' => [], 'cron_runs' => [], 'logs' => [],
+        'mails' => [], 'settings' => [], 'cron_tasks' => [], 'cron_runs' => [], 'logs' => [],
     ];
     private static string $file = '';
     private static string $key = '';
+    private static string $mark = '';
+    private static array $known = [];
 
     public static function open(string $file): void
     {
@@ -38,15 +40,16 @@ final class State
         $lock = fopen(self::$file . '.lock', 'c') ?: throw new RuntimeException('cannot open the lock file');
         flock($lock, LOCK_EX);
         try {
-            $text = is_file(self::$file) ? (string) file_get_contents(self::$file) : '';
-            $state = $text === '' ? [] : json_decode($text, true, 64, JSON_THROW_ON_ERROR);
-            $before = $state;
+            $state = $before = self::load();
             $result = $work($state);
             if ($state !== $before) {
                 // Replaced as a whole, so that a killed process leaves either the old or the new state.
-                $json = json_encode($state, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_PRETTY_PRINT);
-                file_put_contents(self::$file . '.new', $json);
+                $json = json_encode($state, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES);
+                $mark = bin2hex(random_bytes(8)) . "\n";
+                file_put_contents(self::$file . '.new', $mark . $json);
                 rename(self::$file . '.new', self::$file);
+                self::$known = $state;
+                self::$mark = self::$file . $mark;
             }
 
             return $result;
@@ -54,6 +57,26 @@ final class State
             flock($lock, LOCK_UN);
             fclose($lock);
         }
+    }
+
+    /**
+     * What is in the file; read as a whole only when somebody has replaced it. Each writing has a mark of its own, which
+     * stands at the beginning.
+     */
+    private static function load(): array
+    {
+        $file = is_file(self::$file) ? fopen(self::$file, 'r') : false;
+        if ($file === false) {
+            return [];
+        }
+        $mark = self::$file . fgets($file);
+        if ($mark !== self::$mark) {
+            self::$known = json_decode((string) stream_get_contents($file), true, 64, JSON_THROW_ON_ERROR);
+            self::$mark = $mark;
+        }
+        fclose($file);
+
+        return self::$known;
     }
 
     public static function nextId(array &$state): int
