@@ -10,7 +10,7 @@ from bridge.domain.problems import ProblemError
 from bridge.domain.provider import CatalogKind, ProviderError
 from bridge.engine.admission import Command
 from bridge.engine.context import Engine
-from bridge.store import catalog
+from bridge.store import catalog, services
 from bridge.store.catalog import CatalogList
 from bridge.store.database import Transaction
 
@@ -39,7 +39,8 @@ async def listing(engine: Engine, connection: Connection, kind: CatalogKind) -> 
 
 
 def known_names(conn: Transaction, command: Command, now: datetime, ttl: timedelta) -> None:
-    """Refuse names that a fresh catalogue does not have; without one InfraFabric decides.
+    """Refuse names that a fresh catalogue does not have, and plans that would shrink a disk; without a fresh one
+    InfraFabric decides.
 
     Raises:
         ProblemError: `validation_failed` with rule `valid`.
@@ -56,12 +57,27 @@ def known_names(conn: Transaction, command: Command, now: datetime, ttl: timedel
         if listed is None or now - listed.fetched_at >= ttl:
             continue
         wrong = _objection(name, listed.items, getattr(params, "type", None))
+        if wrong is None and member == "plan" and isinstance(params, Edit):
+            wrong = _shrinks(conn, command.service_key, name, listed.items)
         if wrong is not None:
             errors[member] = {"valid": wrong}
     if errors:
         raise ProblemError(
             "validation_failed", "InfraFabric does not offer this. See the catalog.", errors=errors
         )
+
+
+def _shrinks(
+    conn: Transaction, service_key: str, plan: str, items: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """A plan with a smaller disk than the machine has; InfraFabric would refuse it later, after somebody was billed."""
+    service = services.get(conn, service_key)
+    disk = next((item.get("disk_gb") for item in items if item.get("id") == plan), None)
+    if service is None or service.plan == plan or service.disk_gb is None or not isinstance(disk, int):
+        return None
+    if disk >= service.disk_gb:
+        return None
+    return f"{plan} has a disk of {disk} GiB, and a disk cannot shrink; the machine has {service.disk_gb} GiB now."
 
 
 def _objection(name: str, items: Sequence[Mapping[str, Any]], kind: str | None) -> str | None:

@@ -20,7 +20,10 @@ CALLBACK = "/v1/callbacks/infrafabric/{connection_id}"
 OPEN = {"/healthz", "/readyz", CALLBACK}
 GUARDED = [(method, path) for method, path, _ in ROUTES if path not in OPEN]
 OWNED = [(method, path) for method, path in GUARDED if "{" in path]
-NOT_FOR_CLIENTS = {"create", "suspend", "unsuspend", "terminate", "renew"}
+NOT_FOR_CLIENTS = {"create", "adopt", "suspend", "unsuspend", "terminate", "renew"} | {
+    "terminate_later",
+    "undo_terminate",
+}
 
 
 def _ask(world: World, method: str, path: str, key: str, **options: Any) -> Answer:
@@ -102,8 +105,14 @@ def test_f5_a_scope_ends_where_it_ends(
 
 @pytest.mark.parametrize("action", sorted(NOT_FOR_CLIENTS))
 def test_a11_decided_codes_a_client_may_not_decide_about_billing(unchanged: World, action: str) -> None:
-    """Create, suspend, unsuspend, terminate and renew are never a client's."""
+    """Create, adopt, suspend, unsuspend, terminate (now or later, or undone) and renew are never a client's."""
     answer = unchanged.stack.act(unchanged.active, action, BODIES[action].base, actor="client:7")
+    assert_problem(answer, 403, "forbidden")
+
+
+def test_a11_a_client_may_not_raise_the_limits_of_its_package(unchanged: World) -> None:
+    """An edit is a client's, what the package allows is not."""
+    answer = unchanged.stack.act(unchanged.active, "edit", {"limits": {"volumes": 99}}, actor="client:7")
     assert_problem(answer, 403, "forbidden")
 
 

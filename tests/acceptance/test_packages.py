@@ -1,0 +1,79 @@
+"""What packages and options promise, kept by the real bridge: firewall, addresses, limits, and disks that stay."""
+
+from typing import Any
+
+from tests.acceptance.life import until
+from tests.acceptance.shop import Shop
+
+
+def ipv4(machine: dict[str, Any]) -> int:
+    """How many IPv4 addresses a machine has."""
+    return sum(address["family"] == "ipv4" for address in machine["addresses"])
+
+
+def test_a_new_machine_begins_with_the_package_s_firewall(shop: Shop) -> None:
+    """It is in force soon after the machine is, once, and what the client sets later stays."""
+    number = shop.sell(firewall_preset="ssh")
+    until(lambda: shop.the_machine(number)["firewall"]["rules"])
+    ports = [rule["ports"] for rule in shop.the_machine(number)["firewall"]["rules"]]
+    assert ports == ["22", None, None]
+    shop.blesta.press(number, "Firewall", "set_firewall", rules=[])
+    until(lambda: shop.the_machine(number)["firewall"]["rules"] == [])
+    shop.blesta.do("sync")
+    shop.blesta.do("sync")
+    assert shop.the_machine(number)["firewall"]["rules"] == []
+    assert len(shop.actions(number, "set_firewall")) == 2
+
+
+def test_bought_addresses_are_there_once(shop: Shop) -> None:
+    """Also after cron has run twice; one more is bought by an edit; fewer are refused while the machine has them."""
+    answer = shop.blesta.do(
+        "order",
+        package=shop.package,
+        client_id=7,
+        fields={"ifb_hostname": "many.example"},
+        configoptions={"extra_ips": "2"},
+        paid=True,
+    )
+    number = answer["service"]["id"]
+    shop.blesta.do("activate", service=number)
+    shop.blesta.do("sync")
+    until(lambda: ipv4(shop.the_machine(number)) == 3)
+    shop.blesta.do("sync")
+    shop.blesta.do("sync")
+    assert ipv4(shop.the_machine(number)) == 3
+    shop.blesta.do("edit", service=number, fields={}, configoptions={"extra_ips": "3"})
+    until(lambda: ipv4(shop.the_machine(number)) == 4)
+    refused = shop.blesta.try_("edit", service=number, fields={}, configoptions={"extra_ips": "1"})
+    assert list(refused["errors"]) == ["extra_ips"]
+    assert ipv4(shop.the_machine(number)) == 4
+
+
+def test_a_downgrade_that_would_shrink_the_disk_is_refused_before_it_is_billed(shop: Shop) -> None:
+    """Neither a smaller package nor a smaller option gets as far as an operation; a larger one acts."""
+    number = shop.sell()
+    larger, smaller = shop.add_package("vps-4"), shop.add_package("vps-1")
+    shop.blesta.do("change-package", service=number, package=larger)
+    assert shop.the_machine(number)["disk_gb"] == 80
+    edits = len(shop.actions(number, "edit"))
+    refused = shop.blesta.try_("change-package", service=number, package=smaller)
+    assert list(refused["errors"]) == ["disk_gb"]
+    option = shop.blesta.try_("edit", service=number, fields={}, configoptions={"plan": "vps-2"})
+    assert list(option["errors"]) == ["disk_gb"]
+    assert len(shop.actions(number, "edit")) == edits
+    assert (shop.the_machine(number)["plan"], shop.blesta.service(number)["package_id"]) == ("vps-4", larger)
+    shop.stack.api("GET", "/v1/catalog/plans")
+    direct = shop.stack.act(shop.field(number, "ifb_key"), "edit", {"plan": "vps-2"})
+    assert (direct.status, list(direct.body["errors"])) == (422, ["plan"])
+
+
+def test_an_upgrade_takes_the_new_package_s_limits_along(shop: Shop) -> None:
+    """A client of a package with more volumes may add them from then on."""
+    number = shop.sell(limit_volumes="0")
+    key = shop.field(number, "ifb_key")
+    assert shop.stack.act(key, "add_volume", {"name": "a", "size_gb": 1}).status == 422
+    shop.blesta.do("change-package", service=number, package=shop.add_package("vps-2", limit_volumes="1"))
+    assert shop.stack.api("GET", f"/v1/services/{key}").body["limits"] == {"volumes": 1}
+    assert (
+        shop.stack.act(key, "add_volume", {"name": "a", "size_gb": 1}, wait=30).body["state"] == "succeeded"
+    )
