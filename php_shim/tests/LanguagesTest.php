@@ -85,6 +85,37 @@ final class LanguagesTest extends TestCase
     }
 
     /**
+     * Proves that the welcome mail exists in every language, names everything there is to know, and nothing that a service
+     * does not offer to mails.
+     */
+    public function testWelcomeMails(): void
+    {
+        (new \ModuleManager())->initModule(); // its constructor reads the configuration
+        $templates = \Configure::get('Infrafabric.email_templates');
+        $folder = array_values(array_diff(scandir(self::FOLDER) ?: [], ['.', '..']));
+        self::assertEqualsCanonicalizing($folder, array_keys($templates));
+        $config = json_decode((string) file_get_contents(self::FOLDER . '/../config.json'), true);
+        $wanted = ['ifb_hostname', 'ifb_ips', 'ifb_user', 'ifb_password', 'ifb_datacenter', 'ifb_image'];
+        $ready = \Configure::get('Infrafabric.ready_mail');
+        self::assertEqualsCanonicalizing($folder, array_keys($ready));
+        foreach ($ready as $language => $mail) {
+            self::assertSame($language, self::texts($language)['Infrafabric.language']);
+            self::assertStringContainsString('{service.ifb_password}', $mail['text']);
+            self::assertStringContainsString('{service.ifb_hostname}', $mail['subject']);
+        }
+        foreach ($templates as $language => $template) {
+            self::assertSame($language, $template['lang']);
+            foreach (['text', 'html'] as $form) {
+                preg_match_all('/\{service\.(\w+)\}/', $template[$form], $named);
+                self::assertEqualsCanonicalizing($wanted, array_unique($named[1]));
+                self::assertSame([], array_diff($named[1], $config['email_tags']['service']));
+                $open = substr_count($template[$form], '{% if ');
+                self::assertSame($open, substr_count($template[$form], '{% endif %}'));
+            }
+        }
+    }
+
+    /**
      * @return list<string>
      */
     private static function blanks(string $text): array

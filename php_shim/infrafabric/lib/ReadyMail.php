@@ -22,6 +22,7 @@ final class ReadyMail
      * @param object $emails Blesta's Emails model
      * @param object $clients Blesta's Clients model
      * @param string $from address of the sender; without one no mail is sent
+     * @param array<string, string> $mail `subject` and `text`, with tags as in the welcome mail
      * @param Closure(string, string...): string $say
      */
     public function __construct(
@@ -29,6 +30,7 @@ final class ReadyMail
         private object $clients,
         private string $from,
         private string $fromName,
+        private array $mail,
         private Closure $say
     ) {
     }
@@ -51,11 +53,11 @@ final class ReadyMail
         $client = $this->clients->get((int) ($service->client_id ?? 0));
         $to = is_object($client) ? (string) ($client->email ?? '') : '';
         if (filter_var($to, FILTER_VALIDATE_EMAIL) === false) {
-            return ($this->say)('Infrafabric.ready_mail.no_address');
+            return ($this->say)('Infrafabric.sync.no_address');
         }
-        $text = ($this->say)('Infrafabric.ready_mail.text');
+        $text = $this->mail['text'] ?? '';
         $html = '<p>' . nl2br(htmlspecialchars($text, ENT_QUOTES, 'UTF-8')) . '</p>';
-        $subject = ($this->say)('Infrafabric.ready_mail.subject');
+        $subject = $this->mail['subject'] ?? '';
         $body = ['text' => $text, 'html' => $html];
         $this->emails->sendCustom($this->from, $this->fromName, $to, $subject, $body, ['service' => $this->tags($fields)]);
         $errors = $this->emails->errors();

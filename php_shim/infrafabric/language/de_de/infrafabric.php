@@ -4,6 +4,7 @@
  * Deutsche Texte. Ein Fehler sagt, was geschah, was das bedeutet und was zu tun ist.
  */
 
+$lang['Infrafabric.language'] = 'de_de';
 $lang['Infrafabric.name'] = 'InfraFabric';
 $lang['Infrafabric.description'] = 'Verkauft VPS und Container bei InfraFabric über die InfraFabric-Bridge.';
 $lang['Infrafabric.module_row'] = 'Bridge';
@@ -305,19 +306,7 @@ $lang['Infrafabric.package.firewall_preset'] = 'Firewall einer neuen Maschine';
 $lang['Infrafabric.row.mail'] = '„Fertig“-Mail';
 $lang['Infrafabric.row.mail_from'] = 'Absenderadresse (leer: es gibt keine solche Mail)';
 $lang['Infrafabric.row.mail_name'] = 'Absendername';
-$lang['Infrafabric.ready_mail.subject'] = 'Ihr Server {service.ifb_hostname} ist fertig';
-$lang['Infrafabric.ready_mail.text'] = 'Ihr Server {service.ifb_hostname} ist fertig.
-
-{% if service.ifb_ipv4 %}IPv4-Adresse: {service.ifb_ipv4}
-{% endif %}{% if service.ifb_ipv6 %}IPv6-Adresse: {service.ifb_ipv6}
-{% endif %}Betriebssystem: {service.ifb_image}
-Rechenzentrum: {service.ifb_datacenter}
-{% if service.ifb_password %}Benutzername: {service.ifb_user}
-Passwort: {service.ifb_password}
-
-Bitte ändern Sie das Passwort bei der ersten Anmeldung.
-{% endif %}';
-$lang['Infrafabric.ready_mail.no_address'] = 'Der Kunde hat keine E-Mail-Adresse, an die eine Mail gehen könnte.';
+$lang['Infrafabric.sync.no_address'] = 'Der Kunde hat keine E-Mail-Adresse, an die eine Mail gehen könnte.';
 $lang['Infrafabric.sync.furnish'] = 'Etwas neben der Maschine von %1$s war nicht möglich: %2$s Holen Sie es von Hand nach, sobald der Grund behoben ist.';
 $lang['Infrafabric.!error.shrink'] = 'Die Festplatte würde kleiner, als sie ist, und das geht nicht. Nichts wurde geändert oder berechnet; wählen Sie mindestens die jetzige Größe oder bestellen Sie einen neuen Dienst.';
 $lang['Infrafabric.!error.fewer_addresses'] = 'Die Maschine hat mehr Adressen. Entfernen Sie zuerst im Reiter „Netzwerk“, welche wegfallen sollen, und verringern Sie dann die Option.';

@@ -4,6 +4,7 @@
  * English texts. An error says what happened, what it means and what to do.
  */
 
+$lang['Infrafabric.language'] = 'en_us';
 $lang['Infrafabric.name'] = 'InfraFabric';
 $lang['Infrafabric.description'] = 'Sells VPS and containers on InfraFabric through the InfraFabric Bridge.';
 $lang['Infrafabric.module_row'] = 'Bridge';
@@ -305,19 +306,7 @@ $lang['Infrafabric.package.firewall_preset'] = 'Firewall of a new machine';
 $lang['Infrafabric.row.mail'] = '"Ready" mail';
 $lang['Infrafabric.row.mail_from'] = 'Sender address (empty: no such mail is sent)';
 $lang['Infrafabric.row.mail_name'] = 'Sender name';
-$lang['Infrafabric.ready_mail.subject'] = 'Your server {service.ifb_hostname} is ready';
-$lang['Infrafabric.ready_mail.text'] = 'Your server {service.ifb_hostname} is ready.
-
-{% if service.ifb_ipv4 %}IPv4 address: {service.ifb_ipv4}
-{% endif %}{% if service.ifb_ipv6 %}IPv6 address: {service.ifb_ipv6}
-{% endif %}Operating system: {service.ifb_image}
-Data center: {service.ifb_datacenter}
-{% if service.ifb_password %}User name: {service.ifb_user}
-Password: {service.ifb_password}
-
-Please change the password when you log in for the first time.
-{% endif %}';
-$lang['Infrafabric.ready_mail.no_address'] = 'The client has no e-mail address that a mail could be sent to.';
+$lang['Infrafabric.sync.no_address'] = 'The client has no e-mail address that a mail could be sent to.';
 $lang['Infrafabric.sync.furnish'] = 'Something beside the machine of %1$s could not be done: %2$s Do it by hand when the reason is gone.';
 $lang['Infrafabric.!error.shrink'] = 'The disk would be smaller than it is, and a disk cannot shrink. Nothing was changed or billed; choose at least the present size, or order a new service.';
 $lang['Infrafabric.!error.fewer_addresses'] = 'The machine has more addresses than that. Remove the ones that are to go in the Network tab first, then lower the option.';

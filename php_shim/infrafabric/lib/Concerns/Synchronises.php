@@ -145,8 +145,10 @@ trait Synchronises
         };
         $texts = fn (string $key, string ...$values): string => $this->say($key, ...$values);
         \Loader::loadModels($this, ['Emails', 'Clients']);
-        $from = (string) ($row->meta->mail_from ?? '');
-        $mail = new ReadyMail($this->Emails, $this->Clients, $from, (string) ($row->meta->mail_name ?? ''), $texts);
+        $sender = [(string) ($row->meta->mail_from ?? ''), (string) ($row->meta->mail_name ?? '')];
+        $mails = (array) \Configure::get('Infrafabric.ready_mail');
+        $written = $mails[$this->say('Infrafabric.language')] ?? reset($mails);
+        $mail = new ReadyMail($this->Emails, $this->Clients, ...[...$sender, (array) $written, $texts]);
 
         return new Sync($bridge, $this->Services, $this->Companies, $moduleId, $row, $company, $note, $texts, $mail);
     }
