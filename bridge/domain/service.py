@@ -128,9 +128,14 @@ class Service:
         return self.instance_id == instance.id and instance.version <= self.instance_version
 
     def owns(self, instance: Instance) -> bool:
-        """Whether the machine is this life's: by id, else (id unknown) by age and not a machine of an earlier life."""
+        """Whether the machine is this life's: by id, else (id unknown) by age and not a machine of an earlier life.
+
+        One that another service has adopted keeps this service's reference and is that service's by its label.
+        """
         if self.instance_id is not None:
             return self.instance_id == instance.id
+        if instance.labels.get("service_key", self.service_key) != self.service_key:
+            return False
         if self.life_started_at is None or instance.id in self.retired:
             return False
         return instance.created_at >= self.life_started_at - CLOCK_SKEW

@@ -6,6 +6,11 @@ from typing import Any
 from bridge.demo.blesta import Blesta
 from bridge.demo.stack import SANDBOX_KEY, Stack
 
+CLIENT_TABS = (
+    "Overview", "Power", "Reinstall", "Network", "Firewall", "Storage", "Access", "Usage", "Activity",
+)  # fmt: skip
+STAFF_TABS = (*CLIENT_TABS, "Operations", "Import")
+
 
 class Shop:
     """Sells machines of one package; `stack` delivers them."""

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,8 +97,13 @@ def test_somebody_elses_machine_is_refused(stack: Stack, whose: str) -> None:
     assert seen(stack, machine["id"]) == machine
 
 
-def test_of_two_who_want_it_at_once_one_gets_it(stack: Stack) -> None:
-    """The other is refused or fails, and the machine belongs to exactly one."""
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_of_some_who_want_it_at_once_one_gets_it(
+    request: pytest.FixtureRequest, own_stack: Callable[..., Stack], kind: str
+) -> None:
+    """The others are refused or fail, and the machine belongs to exactly one."""
+    url = {} if kind == "sqlite" else {"BRIDGE_DATABASE_URL": request.getfixturevalue("postgresql_url")}
+    stack = own_stack(environment=url)
     name = standing(stack)["id"]
     keys = [str(uuid.uuid4()) for _ in range(4)]
     answers: list[Answer] = []

@@ -2,15 +2,14 @@
 
 import html
 import re
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from tests.acceptance.life import until
-from tests.acceptance.shop import Shop
-
-CLIENT = ("Overview", "Power", "Reinstall", "Network", "Firewall", "Storage", "Access", "Usage", "Activity")
-STAFF = (*CLIENT, "Operations", "Import")
+from tests.acceptance.shop import CLIENT_TABS, STAFF_TABS, Shop
 
 
 def show(shop: Shop, number: int, method: str, **more: Any) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def number(shop: Shop) -> int:
 def test_every_tab_is_drawn_for_client_and_staff(shop: Shop, number: int) -> None:
     """With all there is to show, nothing stale, no secret, and no form without its token."""
     password = shop.field(number, "ifb_password")
-    for method in (*(f"tabClient{name}" for name in CLIENT), *(f"tab{name}" for name in STAFF)):
+    for method in (*(f"tabClient{name}" for name in CLIENT_TABS), *(f"tab{name}" for name in STAFF_TABS)):
         answer = show(shop, number, method)
         assert answer["ok"], (method, answer["errors"])
         page = answer["html"]
@@ -119,6 +118,7 @@ def test_the_password_is_shown_on_a_post_alone_and_audited(shop: Shop, number: i
     nonce = show(shop, number, "tabClientAccess")["nonce"]
     shown = show(shop, number, "tabClientAccess", post={"action": "reveal", "nonce": nonce})
     assert html.escape(new) in shown["html"]
+    assert _readers(shop, shop.field(number, "ifb_key")) == ["client:7"]
     assert new not in str(shown["log"])
     assert html.escape(new) not in show(shop, number, "tabClientAccess")["html"]
 
@@ -164,6 +164,14 @@ def test_staff_cancel_and_retry_from_the_operations_tab(shop: Shop, number: int)
     until(lambda: shop.actions(number, "reboot")[-1]["state"] == "succeeded")
     again = shop.actions(number, "reboot")[-1]
     assert (again["retry_of"], again["actor"]) == (failed["id"], "staff:3")
+
+
+def _readers(shop: Shop, key: str) -> list[str]:
+    """Who has read the service's credentials, by the bridge's audit."""
+    (file,) = (shop.stack.folder / "data").glob("*.db")
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        query = "SELECT actor FROM audit WHERE event = 'credentials.read' AND service_key = ? ORDER BY number"
+        return [row[0] for row in database.execute(query, (key,))]
 
 
 def _rules(page: str) -> list[dict[str, str]]:

@@ -10,10 +10,7 @@ from typing import Any
 
 from bridge.demo.stack import Stack
 from tests.acceptance.life import until
-from tests.acceptance.shop import Shop
-
-CLIENT = ("Overview", "Power", "Reinstall", "Network", "Firewall", "Storage", "Access", "Usage", "Activity")
-STAFF = (*CLIENT, "Operations", "Import")
+from tests.acceptance.shop import CLIENT_TABS, STAFF_TABS, Shop
 
 _STYLES = Path("/usr/share/javascript")
 STYLES: Mapping[str, Path] = {
@@ -69,7 +66,7 @@ class Gallery:
 
     def pages(self) -> Iterator[tuple[str, str]]:
         """Name and HTML of every tab, and of the forms as they look after a mistake."""
-        for method in (*(f"tabClient{name}" for name in CLIENT), *(f"tab{name}" for name in STAFF)):
+        for method in (*(f"tabClient{name}" for name in CLIENT_TABS), *(f"tab{name}" for name in STAFF_TABS)):
             yield method, self.draw(method)
         nonce = "0b5ad1f6-54a4-4a4e-8c0c-0d9d6a1a7c02"
         rule = {"direction": "in", "action": "accept", "protocol": "tcp", "ports": "99999", "cidrs": "x"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.promises.scene import ACT, CREATE, DELETE, LOOK, Scene, lost, play, refuses, swallowed
+from tests.simulation.clockwork import true_time
 from tests.simulation.network import Weather, deliver
 from tests.simulation.provider import Fate, public
 from tests.simulation.stories import KEY
@@ -259,6 +260,30 @@ def test_decided_once_matching_callbacks_by_reference_while_the_id_is_unknown(gr
     before, after, mine = known
     assert (before, after) == (None, mine)
     assert scene.end("create") == ("succeeded", None)
+
+
+@pytest.mark.parametrize("adopted", [True, False])
+def test_a_machine_that_another_service_adopted_is_never_taken_for_ones_own(
+    ground: Path, adopted: bool
+) -> None:
+    """It carries this service's reference and is young enough; its label says whose it is. Nobody touches it then."""
+    left: list[str] = []
+
+    async def story(scene: Scene) -> None:
+        scene.plant(KEY)
+        (machine,) = scene.provider.instances.values()
+        machine["created_at"] = machine["updated_at"] = true_time().isoformat()
+        owner = KEY[:-1] + "9" if adopted else KEY
+        machine["labels"] = {"bridge": "inst_sim:shop", "service_key": owner}
+        scene.strangers = {machine["id"]: json.dumps(machine)} if adopted else {}
+        await scene.ask("create")
+        await scene.quiet()
+        await scene.ask("terminate")
+        await scene.quiet()
+        left.extend(each["id"] for each in scene.living)
+
+    play(ground, story)
+    assert left == (["ins_stranger0"] if adopted else [])
 
 
 def test_decided_once_matching_callbacks_of_an_earlier_life_are_ignored(ground: Path) -> None:
