@@ -159,7 +159,7 @@ final class SurfaceTest extends ShimTestCase
             array_map(static fn (string $key) => 'ifb_' . $key, $keys),
             array_fill(0, count($keys), self::SCRIPT)
         );
-        $row = $this->row(['name' => self::SCRIPT, 'wait_seconds' => '0', 'connection_id' => self::SCRIPT]);
+        $row = $this->row(array_fill_keys(['name', 'bridge_url', 'connection_id', 'completion_mode'], self::SCRIPT));
         $package = $this->package($row, ['image' => self::SCRIPT, 'plan' => self::SCRIPT]);
         $service = $this->service($package, 'active', $fields);
         $module = $this->module($row);

@@ -32,7 +32,8 @@ final class EscapingTest extends TabTestCase
         $spoil = static function (mixed $value) use (&$spoil): mixed {
             return is_array($value) ? array_map($spoil, $value) : (is_string($value) ? self::SCRIPT : $value);
         };
-        $known = array_merge($spoil(self::known()), ['fields' => self::fieldList($this->scriptedFields())]);
+        $odd = ['disk_gb' => self::SCRIPT, 'cpus' => self::SCRIPT];
+        $known = $odd + array_merge($spoil(self::known()), ['fields' => self::fieldList($this->scriptedFields())]);
         $running = ['current_operation_id' => 'op_1'] + $known;
         $operation = ['finished_at' => null, 'state' => 'failed', 'error' => ['title' => self::SCRIPT]];
         $operation['error']['detail'] = self::SCRIPT;
