@@ -248,20 +248,6 @@ def test_decided_admission_commands_take_effect_in_the_order_of_acceptance(stack
     assert upstream == [f"instance.{verb}" for verb in verbs]
 
 
-def test_history_can_be_read_from_its_end_in_pages(stack: Stack) -> None:
-    """`order=newest_first` turns the list round, and its cursors go on in that direction."""
-    key = active(stack)
-    for hostname in ("one.example", "two.example", "three.example"):
-        ended(stack, stack.act(key, "edit", {"hostname": hostname}))
-    path = f"/v1/services/{key}/operations"
-    forwards = [item["id"] for item in stack.api("GET", path).body["items"]]
-    first = stack.api("GET", f"{path}?order=newest_first&limit=3").body
-    rest = stack.api("GET", f"{path}?order=newest_first&cursor={first['next_cursor']}").body
-    assert rest["next_cursor"] is None
-    backwards = [item["id"] for item in first["items"] + rest["items"]]
-    assert (len(forwards), backwards) == (4, forwards[::-1])
-
-
 def test_decided_admission_a_command_that_no_longer_applies_is_not_sent(stack: Stack) -> None:
     """Accepted behind a create that then fails: judged again when its turn comes, and nothing leaves the house."""
     key = str(uuid.uuid4())
