@@ -181,6 +181,7 @@ final class FurnishTest extends ShimTestCase
         yield 'the same disk' => [['cpus' => '1', 'memory_mb' => '1024', 'disk_gb' => '40'], null];
         yield 'fewer addresses' => [['extra_ips' => '0'], 'extra_ips'];
         yield 'the same addresses' => [['extra_ips' => '1'], null];
+        yield 'nothing about the machine' => [['12' => 'small', 'backup' => 'daily'], null];
     }
 
     /**
@@ -199,8 +200,8 @@ final class FurnishTest extends ShimTestCase
         self::assertSame($field === null, $module->validateServiceEdit($service, $vars));
         self::assertSame($field === null ? [] : [$field], array_keys($module->errors() ?: []));
         $module->editService($service->package, $service, $vars);
-        self::assertSame($field === null, in_array('edit', array_column($this->furnishedAll(), 0), true)
-            || ($field === null && isset($options['extra_ips'])));
+        $sized = $field === null && array_intersect_key($options, ['plan' => 0, 'disk_gb' => 0]) !== [];
+        self::assertSame($sized ? ['edit'] : [], array_column($this->furnishedAll(), 0));
     }
 
     /**
@@ -230,6 +231,31 @@ final class FurnishTest extends ShimTestCase
         $module->changeServicePackage($from, $to, $service);
         self::assertFalse($module->errors());
         self::assertSame([['edit', ['plan' => 'large', 'limits' => ['volumes' => 4]]]], $this->furnishedAll());
+    }
+
+    /**
+     * Proves that a change of package is judged when it is asked for, where Blesta names its price: a smaller disk, another
+     * type or data center are refused, a larger plan and an unknown price are not.
+     */
+    public function testPackagesAreJudgedBeforeTheyAreBilled(): void
+    {
+        $row = $this->row();
+        $service = $this->service($this->package($row, ['plan' => 'medium']));
+        $wishes = [
+            [['plan' => 'small'], ['disk_gb']], [['plan' => 'large'], []], [['type' => 'container'], ['package']],
+            [['plan' => 'large', 'datacenter' => 'ams1'], ['package']],
+        ];
+        foreach ($wishes as [$meta, $fields]) {
+            $this->machineOf(40, []);
+            $module = $this->module($row);
+            $vars = ['pricing_id' => (string) $this->package($row, $meta)->id, 'use_module' => 'true'];
+            self::assertSame($fields === [], $module->validateServiceEdit($service, $vars));
+            self::assertSame($fields, array_keys($module->errors() ?: []));
+        }
+        foreach (['999', 'x', '', '-1'] as $price) {
+            self::assertTrue($this->module($row)->validateServiceEdit($service, ['pricing_id' => $price]));
+        }
+        self::assertSame([], $this->posts());
     }
 
     /**

@@ -41,6 +41,20 @@ final class Machine
         return new self($meta, $options);
     }
 
+    /**
+     * What a service of one package becomes with another. An option that names the old package's plan goes with it.
+     *
+     * @param array<string, string> $options the service's
+     */
+    public static function changed(object $from, object $to, array $options): self
+    {
+        if (self::of($from)->meta('plan') !== self::of($to)->meta('plan')) {
+            unset($options['plan']);
+        }
+
+        return self::of($to, $options);
+    }
+
     public function meta(string $key): string
     {
         return $this->meta[$key] ?? '';
@@ -67,6 +81,14 @@ final class Machine
         }
 
         return $found;
+    }
+
+    /**
+     * Whether a machine of this package can become one of that: type and data center are for good.
+     */
+    public function mayBecome(self $other): bool
+    {
+        return $this->meta('type') === $other->meta('type') && $this->meta('datacenter') === $other->meta('datacenter');
     }
 
     /**

@@ -46,6 +46,19 @@ final class Options
     }
 
     /**
+     * Whether an edit is about the size: an option of it is given, or one that the service has is not any more.
+     *
+     * @param array<string, mixed> $vars
+     */
+    public static function resize(object $service, array $vars): bool
+    {
+        $names = array_flip(['plan', ...Machine::SIZES]);
+        $given = self::ofVars($vars);
+
+        return $given !== [] && array_intersect_key($given + self::ofService($service), $names) !== [];
+    }
+
+    /**
      * @param array<mixed> $options
      * @return array<string, string>
      */

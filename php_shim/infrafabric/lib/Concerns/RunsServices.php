@@ -136,7 +136,7 @@ trait RunsServices
                 return $this->editOnly($stored, $service, $vars);
             }
             $machine = Machine::of($package, Options::ofVars($vars));
-            $body = $this->changesOf($machine, $stored, $vars);
+            $body = $this->changesOf($machine, $stored, $vars, Options::resize($service, $vars));
             $actor = $this->actorOf($vars);
             $fields = $body === [] ? null : $this->command($service, 'edit', $body, $actor, false);
             if (!$this->Input->errors() && $machine->extraAddresses() !== null) {
@@ -194,14 +194,16 @@ trait RunsServices
 
     /**
      * @param array<string, mixed> $vars
+     * @param bool $resized whether the edit is about the size
      * @return array<string, mixed> body of an edit; empty when nothing of the machine is touched
      */
-    private function changesOf(Machine $machine, ServiceFields $stored, array $vars): array
+    private function changesOf(Machine $machine, ServiceFields $stored, array $vars, bool $resized): array
     {
         $hostname = $this->text($vars, 'ifb_hostname');
         $body = $hostname === '' || $hostname === $stored->value('ifb_hostname') ? [] : ['hostname' => $hostname];
-        if (!empty($vars['configoptions'])) {
-            $body += $machine->sizing() + ($machine->limits() === [] ? [] : ['limits' => $machine->limits()]);
+        $body += $resized ? $machine->sizing() : [];
+        if (!empty($vars['configoptions']) && $machine->limits() !== []) {
+            $body += ['limits' => $machine->limits()];
         }
 
         return $body;
@@ -263,17 +265,11 @@ trait RunsServices
     ) {
         return $this->guarded(function () use ($package_from, $package_to, $service): ?array {
             $from = Machine::of($package_from);
-            $options = Options::ofService($service);
-            if ($from->meta('plan') !== Machine::of($package_to)->meta('plan')) {
-                unset($options['plan']);
-            }
-            $to = Machine::of($package_to, $options);
-            foreach (['type', 'datacenter'] as $fixed) {
-                if ($from->meta($fixed) !== $to->meta($fixed)) {
-                    $this->fail('package', 'unsupported', $this->say('Infrafabric.!error.unsupported_change'));
+            $to = Machine::changed($package_from, $package_to, Options::ofService($service));
+            if (!$from->mayBecome($to)) {
+                $this->fail('package', 'unsupported', $this->say('Infrafabric.!error.unsupported_change'));
 
-                    return null;
-                }
+                return null;
             }
 
             $row = $this->rowFor($service->module_row_id ?? null);

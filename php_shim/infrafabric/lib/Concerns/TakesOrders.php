@@ -100,12 +100,17 @@ trait TakesOrders
     {
         return $this->guarded(function () use ($service, $vars): bool {
             $vars = $vars ?? [];
-            $package = $service->package ?? null;
+            $wanted = $this->packageOf($vars);
+            $package = $wanted ?? $service->package ?? null;
             $machine = is_object($package) ? Machine::of($package, Options::ofVars($vars)) : null;
             $this->checkEntered($vars, $machine?->imageChoices() ?? []);
             $this->failAll($machine?->optionFaults() ?? []);
+            if ($wanted !== null && is_object($service->package ?? null)) {
+                $options = Options::ofVars($vars) + Options::ofService($service);
+                $machine = Machine::changed($service->package, $wanted, $options);
+            }
             if ($machine !== null && !$this->Input->errors() && ($vars['use_module'] ?? 'true') === 'true') {
-                $this->checkFit($service, $machine, $vars);
+                $this->checkFit($service, $machine, Options::resize($service, $vars) || $wanted !== null, $vars);
             }
 
             return !$this->Input->errors();
@@ -113,22 +118,48 @@ trait TakesOrders
     }
 
     /**
-     * Options that the machine cannot follow are refused here, before Blesta bills them.
+     * The package that the service is to change to, where the edit names a price.
      *
      * @param array<string, mixed> $vars
      */
-    private function checkFit(object $service, Machine $machine, array $vars): void
+    private function packageOf(array $vars): ?object
+    {
+        $pricing = $this->text($vars, 'pricing_id');
+        if (!Check::whole($pricing, 1, 999999999)) {
+            return null;
+        }
+        \Loader::loadModels($this, ['Packages']);
+        // Nobody knows every version of Blesta; without the method the change itself is refused later.
+        $known = method_exists($this->Packages, 'getByPricingId');
+        $package = $known ? $this->Packages->getByPricingId((int) $pricing) : null;
+
+        return is_object($package) ? $package : null;
+    }
+
+    /**
+     * A package or options that the machine cannot follow are refused here, before Blesta bills them.
+     *
+     * @param bool $resized whether the size is part of the change
+     * @param array<string, mixed> $vars
+     */
+    private function checkFit(object $service, Machine $machine, bool $resized, array $vars): void
     {
         $key = Uuid::read(ServiceFields::ofService($service)->value('ifb_key'));
         $waiting = in_array($service->status ?? '', ['pending', 'in_review', 'canceled'], true);
-        if ($key === null || $waiting || Options::ofVars($vars) === []) {
+        if ($key === null || $waiting || (!$resized && $machine->extraAddresses() === null)) {
+            return;
+        }
+        if (is_object($service->package ?? null) && !Machine::of($service->package)->mayBecome($machine)) {
+            $this->fail('package', 'unsupported', $this->say('Infrafabric.!error.unsupported_change'));
+
             return;
         }
         $row = $this->rowFor($service->module_row_id ?? null);
         if ($row !== null) {
             $bridge = $this->bridgeOf($row, $this->actorOf($vars));
             $known = $bridge->get('/v1/services/' . rawurlencode($key), Fit::SECONDS);
-            $this->failAll(Fit::faults($bridge, $known, $machine->sizing(), $machine->extraAddresses()));
+            $sizing = $resized ? $machine->sizing() : [];
+            $this->failAll(Fit::faults($bridge, $known, $sizing, $machine->extraAddresses()));
         }
     }
 
