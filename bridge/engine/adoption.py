@@ -42,14 +42,23 @@ async def guard(engine: Engine, command: Command, params: p.Adopt) -> Callable[[
     try:
         machine = await engine.providers.get(connection).instance(params.instance_id)
     except ProviderError as error:
-        problem = Problem("provider_unavailable", f"InfraFabric could not show the machine: {error.detail}")
-        return lambda conn: _refuse(problem)
+        away = error
+        return lambda conn: _unavailable(away)
     return lambda conn: _refuse(_objection(conn, engine, wish, machine))
 
 
 def _refuse(problem: Problem | None) -> None:
     if problem is not None:
         raise ProblemError(problem.code, problem.detail, errors=problem.errors)
+
+
+def _unavailable(error: ProviderError) -> None:
+    again = max(1, int((error.retry_after or timedelta(seconds=5)).total_seconds()))
+    raise ProblemError(
+        "provider_unavailable",
+        f"InfraFabric could not show the machine, so nothing was accepted: {error.detail} Try again.",
+        headers={"Retry-After": str(again)},
+    )
 
 
 # ---- its turn -------------------------------------------------------------------------------------------------------

@@ -141,7 +141,12 @@ def _admit(
     conn: Transaction, engine: Engine, command: Command, guard: Guard | None, operation_id: str, now: datetime
 ) -> Admitted:
     connection = engine.connections.load(conn, command.connection_id)
-    known_names(conn, command, now, engine.policy.catalog_ttl)
+
+    def judge(conn: Transaction) -> None:
+        known_names(conn, command, now, engine.policy.catalog_ttl)
+        if guard is not None:
+            guard(conn)
+
     return admit(
         conn,
         command,
@@ -149,7 +154,7 @@ def _admit(
         now=now,
         queue_limit=engine.policy.queue_limit,
         default_datacenter=bool(connection.default_datacenter),
-        guard=guard,
+        guard=judge,
     )
 
 

@@ -140,6 +140,7 @@ def test_while_infrafabric_is_away_nothing_is_accepted(stack: Stack) -> None:
     stack.fault(endpoint="GET /instances/{id}", kind="error_before", count=1000)
     answer = stack.act(key, "adopt", {"instance_id": name})
     assert (answer.status, answer.body["code"]) == (503, "provider_unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
     assert stack.api("GET", f"/v1/services/{key}").status == 404
 
 

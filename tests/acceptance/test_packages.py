@@ -67,6 +67,17 @@ def test_a_downgrade_that_would_shrink_the_disk_is_refused_before_it_is_billed(s
     assert (direct.status, list(direct.body["errors"])) == (422, ["plan"])
 
 
+def test_a_repeated_request_gets_its_answer_although_it_would_be_refused_by_now(shop: Shop) -> None:
+    """The same Idempotency-Key is the same operation, whatever the machine has become since."""
+    key = shop.field(shop.sell(), "ifb_key")
+    shop.stack.api("GET", "/v1/catalog/plans")
+    first = shop.stack.act(key, "edit", {"plan": "vps-2"}, idempotency_key="once", wait=30)
+    assert shop.stack.act(key, "edit", {"plan": "vps-4"}, wait=30).body["state"] == "succeeded"
+    again = shop.stack.act(key, "edit", {"plan": "vps-2"}, idempotency_key="once")
+    assert (again.status, again.body["id"]) == (200, first.body["id"])
+    assert shop.stack.act(key, "edit", {"plan": "vps-2"}).status == 422
+
+
 def test_an_upgrade_takes_the_new_package_s_limits_along(shop: Shop) -> None:
     """A client of a package with more volumes may add them from then on."""
     number = shop.sell(limit_volumes="0")
