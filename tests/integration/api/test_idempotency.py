@@ -179,6 +179,8 @@ def test_b2_a_create_that_runs_is_joined(stack: Stack) -> None:
     first, again = (stack.act(key, "create", order()) for _ in range(2))
     assert (first.status, again.status) == (202, 202)
     assert first.body["id"] == again.body["id"]
+    ended = stack.act(key, "create", order(), wait=30)
+    assert (ended.body["id"], ended.body["state"]) == (first.body["id"], "succeeded")
 
 
 def test_b2_a_create_of_what_is_there_does_nothing(stack: Stack, active: str) -> None:
