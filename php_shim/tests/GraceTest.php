@@ -91,7 +91,9 @@ final class GraceTest extends ShimTestCase
         self::$bridge->script([
             'POST /v1/services/*/*' => [self::accepted()],
             'GET /v1/services/*/actions' => [['status' => 200, 'body' => ['items' => []]]],
-            'GET /v1/services/*' => [['status' => 200, 'body' => self::operation('x')['service']]],
+            'GET /v1/services/*' => [[
+                'status' => 200, 'body' => ['terminate_at' => '2026-12-01T00:00:00Z'] + self::operation('x')['service'],
+            ]],
         ]);
         $row = $this->row();
         $service = $this->service($this->package($row), 'canceled', ['ifb_state' => 'suspended']);

@@ -43,7 +43,7 @@ final class Controls
         foreach (['action' => $action] + $hidden as $name => $value) {
             $this->isPosted = $this->isPosted && $this->posted->text($name) === $value;
         }
-        $this->form->create(null, ['class' => 'infrafabric_form', 'autocomplete' => 'off']);
+        $this->form->create(null, ['class' => 'infrafabric_form mb-3', 'autocomplete' => 'off']);
         foreach (['action' => $action, 'nonce' => $this->nonce] + $hidden as $name => $value) {
             $this->form->fieldHidden($name, $value);
         }

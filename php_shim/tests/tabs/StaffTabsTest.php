@@ -87,7 +87,11 @@ final class StaffTabsTest extends TabTestCase
     {
         $this->service->status = 'canceled';
         $module = $this->module($this->row);
-        $this->tab($module, 'tabOperations', self::form('undo_terminate'));
+        self::assertStringNotContainsString('undo_terminate', $this->tab($module, 'tabOperations'));
+        $this->bridgeWith([], ['terminate_at' => '2026-12-24T10:30:00Z']);
+        $page = $this->tab($module, 'tabOperations', self::form('undo_terminate'));
+        self::assertStringContainsString('submit_undo_terminate', $page);
+        self::assertStringContainsString('2026-12-24 10:30 UTC', $page);
         self::assertFalse($module->errors());
         self::assertSame(['/v1/services/' . self::KEY . '/undo_terminate'], array_column($this->posts(), 'path'));
     }

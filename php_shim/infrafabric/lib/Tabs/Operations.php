@@ -62,6 +62,7 @@ final class Operations extends Tab
                 'Infrafabric.service.instance' => $known->text('instance_id'),
                 'Infrafabric.operations.connection' => $known->text('connection_id'),
             ]),
+            'ends' => Moment::read($known->text('terminate_at')),
             'entries' => array_map($this->entry(...), $operations?->items() ?? []),
             'older' => $operations?->text('next_cursor') ?? '',
             'findings' => array_map($this->finding(...), $this->read("/v1/drift?service_key=$key")?->items() ?? []),
