@@ -10,7 +10,7 @@ use State;
 use stdClass;
 
 /**
- * What a machine gets beside itself, what does not fit the machine there is, and the mail that says that it is ready.
+ * What a machine gets beside itself, and the mail that says that it is ready.
  */
 final class FurnishTest extends ShimTestCase
 {
@@ -23,10 +23,8 @@ final class FurnishTest extends ShimTestCase
      */
     private function provision(array $meta, array $more, array $answer): ?array
     {
-        self::$bridge->script([
-            'POST /v1/services/*/create' => [$answer],
-            'POST /v1/services/*/*' => [self::accepted()],
-        ]);
+        $script = ['POST /v1/services/*/create' => [$answer], 'POST /v1/services/*/*' => [self::accepted()]];
+        self::$bridge->script($script + self::machine(40, ['192.0.2.7', '2001:db8::7']));
         $row = $this->row(self::MAIL);
         $module = $this->module($row);
         $vars = self::vars($more + ['module_row_id' => $row]);
@@ -155,161 +153,75 @@ final class FurnishTest extends ShimTestCase
         self::assertArrayNotHasKey('plan', $sent);
     }
 
-    private function machineOf(int $disk, array $addresses): void
-    {
-        $known = ['instance_id' => 'ins_1', 'disk_gb' => $disk, 'addresses' => []];
-        foreach ($addresses as $address) {
-            $known['addresses'][] = ['address' => $address];
-        }
-        $plans = [['id' => 'small', 'disk_gb' => 20], ['id' => 'large', 'disk_gb' => 80]];
-        self::$bridge->script([
-            'GET /v1/services/*' => [['status' => 200, 'body' => $known]],
-            'GET /v1/catalog/plans' => [['status' => 200, 'body' => ['items' => $plans]]],
-            'POST /v1/services/*/*' => [self::done()],
-        ]);
-    }
-
     /**
-     * @return iterable<string, array{array<string, string>, string|null}>
+     * @param list<string> $given back, as ids of operations
+     * @return string the Idempotency-Key under which an edit asks for the one address that is missing
      */
-    public static function edits(): iterable
+    private function keyOfPurchase(int $row, stdClass $service, array $given): string
     {
-        yield 'a smaller plan' => [['plan' => 'small'], 'disk_gb'];
-        yield 'a larger plan' => [['plan' => 'large'], null];
-        yield 'a plan nobody knows' => [['plan' => 'odd'], null];
-        yield 'a smaller disk' => [['cpus' => '1', 'memory_mb' => '1024', 'disk_gb' => '39'], 'disk_gb'];
-        yield 'the same disk' => [['cpus' => '1', 'memory_mb' => '1024', 'disk_gb' => '40'], null];
-        yield 'fewer addresses' => [['extra_ips' => '0'], 'extra_ips'];
-        yield 'the same addresses' => [['extra_ips' => '1'], null];
-        yield 'nothing about the machine' => [['12' => 'small', 'backup' => 'daily'], null];
-    }
-
-    /**
-     * Proves that an edit the machine cannot follow is refused before it is billed, with a message at its field.
-     *
-     * @dataProvider edits
-     * @param array<string, string> $options
-     */
-    public function testWhatDoesNotFitIsRefused(array $options, ?string $field): void
-    {
-        $this->machineOf(40, ['192.0.2.1', '192.0.2.2', '2001:db8::1']);
-        $row = $this->row();
-        $service = $this->service($this->package($row, ['plan' => 'medium']));
+        self::$bridge->reset();
+        self::$bridge->script(self::machine(40, ['192.0.2.1', '2001:db8::1'], $given));
         $module = $this->module($row);
-        $vars = ['configoptions' => $options, 'use_module' => 'true'];
-        self::assertSame($field === null, $module->validateServiceEdit($service, $vars));
-        self::assertSame($field === null ? [] : [$field], array_keys($module->errors() ?: []));
+        $vars = ['configoptions' => ['extra_ips' => '1'], 'use_module' => 'true'];
         $module->editService($service->package, $service, $vars);
-        $sized = $field === null && array_intersect_key($options, ['plan' => 0, 'disk_gb' => 0]) !== [];
-        self::assertSame($sized ? ['edit'] : [], array_column($this->furnishedAll(), 0));
-    }
-
-    /**
-     * @return list<array{string, array<mixed>}>
-     */
-    private function furnishedAll(): array
-    {
-        return array_map(static fn (array $one) => [basename($one['path']), $one['body']], $this->posts());
-    }
-
-    /**
-     * Proves that a downgrade to a package with a smaller disk is refused and nothing is sent, and that an upgrade acts
-     * and takes the new package's limits along.
-     */
-    public function testPackagesThatDoNotFit(): void
-    {
-        $this->machineOf(40, []);
-        $row = $this->row();
-        $from = $this->package($row, ['plan' => 'medium', 'limit_volumes' => '1']);
-        $service = $this->service($from);
-        $module = $this->module($row);
-        self::assertNull($module->changeServicePackage($from, $this->package($row, ['plan' => 'small']), $service));
-        self::assertSame(['disk_gb'], array_keys($module->errors()));
-        self::assertSame([], $this->posts());
-        $module = $this->module($row);
-        $to = $this->package($row, ['plan' => 'large', 'limit_volumes' => '4']);
-        $module->changeServicePackage($from, $to, $service);
         self::assertFalse($module->errors());
-        self::assertSame([['edit', ['plan' => 'large', 'limits' => ['volumes' => 4]]]], $this->furnishedAll());
+        [$post] = $this->posts();
+        self::assertSame('add_address', basename($post['path']));
+
+        return $post['headers']['idempotency-key'];
     }
 
     /**
-     * Proves that a change of package is judged when it is asked for, where Blesta names its price: a smaller disk, another
-     * type or data center are refused, a larger plan and an unknown price are not.
-     */
-    public function testPackagesAreJudgedBeforeTheyAreBilled(): void
-    {
-        $row = $this->row();
-        $service = $this->service($this->package($row, ['plan' => 'medium']));
-        $wishes = [
-            [['plan' => 'small'], ['disk_gb']], [['plan' => 'large'], []], [['type' => 'container'], ['package']],
-            [['plan' => 'large', 'datacenter' => 'ams1'], ['package']],
-        ];
-        foreach ($wishes as [$meta, $fields]) {
-            $this->machineOf(40, []);
-            $module = $this->module($row);
-            $vars = ['pricing_id' => (string) $this->package($row, $meta)->id, 'use_module' => 'true'];
-            self::assertSame($fields === [], $module->validateServiceEdit($service, $vars));
-            self::assertSame($fields, array_keys($module->errors() ?: []));
-        }
-        foreach (['999', 'x', '', '-1'] as $price) {
-            self::assertTrue($this->module($row)->validateServiceEdit($service, ['pricing_id' => $price]));
-        }
-        self::assertSame([], $this->posts());
-    }
-
-    /**
-     * Proves that while nobody can be asked an option edit is not refused for that, and a package change is "not confirmed"
-     * without a second wait.
-     */
-    public function testWhileTheBridgeIsAway(): void
-    {
-        self::$bridge->script(['GET /v1/services/*' => [['status' => 200, 'delay_ms' => 6000, 'body' => []]]]);
-        $row = $this->row();
-        $service = $this->service($this->package($row));
-        $module = $this->module($row);
-        $start = microtime(true);
-        self::assertTrue($module->validateServiceEdit($service, ['configoptions' => ['plan' => 'small']]));
-        self::assertNull($module->changeServicePackage($service->package, $this->package($row, ['plan' => 'x']), $service));
-        self::assertSame(['bridge'], array_keys($module->errors()));
-        self::assertLessThan(6.0, microtime(true) - $start);
-        self::assertSame([], $this->posts());
-    }
-
-    /**
-     * Proves that bought addresses are added by an edit, and by sync for a machine that was ready later, once each.
+     * Proves that bought addresses are added by an edit, and by sync for a machine that was ready later, once each, and
+     * that one that was given back is another purchase.
      */
     public function testBoughtAddressesArrive(): void
     {
-        $this->machineOf(40, ['192.0.2.1']);
         $row = $this->row();
-        $package = $this->package($row);
-        $service = $this->service($package, 'active', [], ['configoptions' => ['extra_ips' => '1']]);
-        $vars = ['configoptions' => ['extra_ips' => '1', 'plan' => 'large'], 'use_module' => 'true'];
-        $module = $this->module($row);
-        $module->editService($package, $service, $vars);
-        self::assertFalse($module->errors());
-        self::assertSame(['edit', 'add_address'], array_column($this->furnishedAll(), 0));
-        $byEdit = $this->posts()[1]['headers']['idempotency-key'];
+        $service = $this->service($this->package($row), 'active', [], ['configoptions' => ['extra_ips' => '1']]);
+        $bought = $this->keyOfPurchase($row, $service, []);
+        self::assertSame($bought, $this->keyOfPurchase($row, $service, []));
+        self::assertNotSame($bought, $this->keyOfPurchase($row, $service, ['op_gone']));
         self::$bridge->reset();
-        $this->becomesReady(['ifb_instance' => 'ins_1', 'ifb_ips' => '192.0.2.1']);
-        self::assertSame(['add_address'], array_column($this->furnishedAll(), 0));
-        self::assertSame($byEdit, $this->posts()[0]['headers']['idempotency-key']);
+        $this->becomesReady([], 'reboot');
+        self::assertSame([], $this->posts(), 'what was given back stays away');
+        $this->becomesReady([]);
+        self::assertSame([$bought], array_column(array_column($this->posts(), 'headers'), 'idempotency-key'));
+    }
+
+    /**
+     * Proves that a service that sync activates gets its addresses at once, and that its page is read again when the
+     * bridge could not answer, but not when it refused.
+     *
+     * @testWith [202, true]
+     *           [422, true]
+     *           [503, false]
+     */
+    public function testBoughtAddressesOfWhatSyncActivates(int $status, bool $goesOn): void
+    {
+        $service = $this->service($this->package($this->row()), 'pending', [], ['configoptions' => ['extra_ips' => '1']]);
+        $answer = $status === 202 ? self::accepted() : self::problem($status, 'x');
+        $this->becomesReady([], 'create', ['POST /v1/services/*/add_address' => [$answer]]);
+        self::assertSame('active', (new Services())->get((int) $service->id)->status);
+        self::assertCount(1, $this->posts());
+        self::assertSame($goesOn, State::read()['settings'] !== []);
+        self::assertSame($status !== 202, str_contains(self::logText(), 'Detail of x'));
     }
 
     /**
      * @param array<string, string> $fields
+     * @param array<string, mixed> $script
      */
-    private function becomesReady(array $fields): void
+    private function becomesReady(array $fields, string $action = 'create', array $script = []): void
     {
-        $operation = ['id' => 'op', 'action' => 'create', 'state' => 'succeeded', 'error' => null];
+        $operation = ['id' => 'op', 'action' => $action, 'state' => 'succeeded', 'error' => null];
         $change = ['cursor' => 1, 'service_key' => self::KEY, 'state' => 'active', 'operation' => $operation];
         $change['fields'] = self::fieldList($fields, ['ifb_password']);
         $answers = [
             ['status' => 200, 'body' => ['items' => [$change], 'next_cursor' => null]],
             ['status' => 200, 'body' => ['items' => []]],
         ];
-        self::$bridge->script(['GET /v1/changes' => $answers, 'POST /v1/services/*/*' => [self::accepted()]]);
+        self::$bridge->script(['GET /v1/changes' => $answers] + $script + self::machine(40, ['192.0.2.1', '2001:db8::1']));
         State::change(static function (array &$state): void {
             $state['settings'] = [];
         });

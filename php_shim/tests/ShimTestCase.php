@@ -218,4 +218,26 @@ abstract class ShimTestCase extends TestCase
 
         return array_values($posts);
     }
+
+    /**
+     * @param list<string> $addresses
+     * @param list<string> $given back, as ids of operations
+     * @return array<string, mixed> a script of a bridge that knows a machine with them, and two plans
+     */
+    protected static function machine(int $disk, array $addresses, array $given = []): array
+    {
+        $known = ['instance_id' => 'ins_1', 'disk_gb' => $disk, 'addresses' => []];
+        foreach ($addresses as $address) {
+            $known['addresses'][] = ['address' => $address, 'family' => str_contains($address, ':') ? 'ipv6' : 'ipv4'];
+        }
+        $plans = [['id' => 'small', 'disk_gb' => 20], ['id' => 'large', 'disk_gb' => 80]];
+        $removals = array_map(static fn (string $id): array => ['id' => $id], $given);
+
+        return [
+            'GET /v1/services/*' => [['status' => 200, 'body' => $known]],
+            'GET /v1/services/*/operations' => [['status' => 200, 'body' => ['items' => $removals]]],
+            'GET /v1/catalog/plans' => [['status' => 200, 'body' => ['items' => $plans]]],
+            'POST /v1/services/*/*' => [self::done()],
+        ];
+    }
 }

@@ -1,7 +1,9 @@
 """What packages and options promise, kept by the real bridge: firewall, addresses, limits, and disks that stay."""
 
+from pathlib import Path
 from typing import Any
 
+from bridge.demo.stack import Stack
 from tests.acceptance.life import until
 from tests.acceptance.shop import Shop
 
@@ -25,17 +27,23 @@ def test_a_new_machine_begins_with_the_package_s_firewall(shop: Shop) -> None:
     assert len(shop.actions(number, "set_firewall")) == 2
 
 
-def test_bought_addresses_are_there_once(shop: Shop) -> None:
-    """Also after cron has run twice; one more is bought by an edit; fewer are refused while the machine has them."""
+def ordered(shop: Shop, extra_ips: str) -> int:
+    """A paid order of a machine with extra addresses; its id."""
     answer = shop.blesta.do(
         "order",
         package=shop.package,
         client_id=7,
         fields={"ifb_hostname": "many.example"},
-        configoptions={"extra_ips": "2"},
+        configoptions={"extra_ips": extra_ips},
         paid=True,
     )
-    number = answer["service"]["id"]
+    number: int = answer["service"]["id"]
+    return number
+
+
+def test_bought_addresses_are_there_once(shop: Shop) -> None:
+    """Also after cron has run twice; one more is bought by an edit; fewer are refused while the machine has them."""
+    number = ordered(shop, "2")
     shop.blesta.do("activate", service=number)
     shop.blesta.do("sync")
     until(lambda: ipv4(shop.the_machine(number)) == 3)
@@ -47,6 +55,39 @@ def test_bought_addresses_are_there_once(shop: Shop) -> None:
     refused = shop.blesta.try_("edit", service=number, fields={}, configoptions={"extra_ips": "1"})
     assert list(refused["errors"]) == ["extra_ips"]
     assert ipv4(shop.the_machine(number)) == 4
+
+
+def test_an_address_that_was_given_back_can_be_bought_again(shop: Shop) -> None:
+    """Removed, it stays away whatever cron does; bought anew, it is there, once."""
+    number = ordered(shop, "1")
+    shop.blesta.do("activate", service=number)
+    until(lambda: ipv4(shop.the_machine(number)) == 2)
+    (bought,) = (a for a in shop.the_machine(number)["addresses"] if not a["primary"])
+    shop.blesta.press(number, "Network", "remove_address", address_id=bought["id"])
+    until(lambda: ipv4(shop.the_machine(number)) == 1)
+    shop.blesta.do("sync")
+    shop.blesta.press(number, "Power", "reboot")
+    until(lambda: shop.actions(number, "reboot")[0]["state"] == "succeeded")
+    shop.blesta.do("sync")
+    shop.blesta.do("edit", service=number, fields={}, configoptions={"extra_ips": "0"})
+    assert len(shop.actions(number, "add_address")) == 1
+    for _ in range(2):
+        shop.blesta.do("edit", service=number, fields={}, configoptions={"extra_ips": "1"})
+    until(lambda: ipv4(shop.the_machine(number)) == 2)
+    shop.blesta.do("sync")
+    assert len(shop.actions(number, "add_address")) == 2
+
+
+def test_bought_addresses_of_a_service_that_cron_activates(stack: Stack, tmp_path: Path) -> None:
+    """Nobody calls the module for it again, so they come with the machine's readiness."""
+    shop = Shop(stack, tmp_path, completion_mode="pending", wait_seconds="1")
+    number = ordered(shop, "1")
+    stack.control("PUT", "options", {"speed": 1})
+    assert not shop.blesta.try_("activate", service=number)["ok"]
+    until(lambda: shop.actions(number, "create")[0]["state"] == "succeeded")
+    shop.blesta.do("sync")
+    assert shop.status(number) == "active"
+    until(lambda: ipv4(shop.the_machine(number)) == 2)
 
 
 def test_a_downgrade_that_would_shrink_the_disk_is_refused_before_it_is_billed(shop: Shop) -> None:

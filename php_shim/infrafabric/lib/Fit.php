@@ -29,8 +29,7 @@ final class Fit
         if (is_numeric($disk) && (int) $disk < (int) $service->text('disk_gb')) {
             $faults['disk_gb'] = 'Infrafabric.!error.shrink';
         }
-        $addresses = is_array($service->body['addresses'] ?? null) ? $service->body['addresses'] : [];
-        if ($extra !== null && $extra < Furnishing::extra(implode(',', array_column($addresses, 'address')))) {
+        if ($extra !== null && $extra < Furnishing::extra($service)) {
             $faults['extra_ips'] = 'Infrafabric.!error.fewer_addresses';
         }
 

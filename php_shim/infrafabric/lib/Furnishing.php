@@ -32,33 +32,49 @@ final class Furnishing
     }
 
     /**
-     * Add what is missing of the extra addresses. Never takes one away: which one would be a person's decision.
+     * Add what the machine there is lacks of the extra addresses. Never takes one away: which one would be a person's
+     * decision.
      *
      * @param int $extra IPv4 addresses beside the first
-     * @param string $present the machine's addresses, separated by commas
-     * @return list<Answer> one for each that was asked for
+     * @param bool $anew whether this is a purchase of now: then one that was given back is another command than the
+     *     first. At a beginning it is the same, so that it stays away when cron reads of the beginning once more.
+     * @return list<Answer> one for each that was asked for, or the one that could not be read
      */
-    public function addresses(int $extra, string $instance, string $present): array
+    public function addresses(int $extra, bool $anew): array
     {
-        $answers = [];
-        $have = $instance === '' ? $extra : self::extra($present);
-        for ($number = $have + 1; $number <= $extra; $number++) {
-            $nonce = Uuid::derived($this->key, 'address', $instance, (string) $number);
-            $answers[] = $this->act('add_address', ['family' => 'ipv4'], $nonce);
+        if ($extra === 0) {
+            return [];
         }
+        $path = '/v1/services/' . rawurlencode($this->key);
+        $known = $this->bridge->get($path);
+        $have = self::extra($known);
+        $instance = $known->text('instance_id');
+        if (!$known->isSuccess() || $instance === '' || $have >= $extra) {
+            return $known->isSuccess() ? [] : [$known];
+        }
+        $query = '?action=remove_address&state=succeeded&order=newest_first&limit=1';
+        $removals = $anew ? $this->bridge->get("$path/operations$query") : null;
+        if ($removals?->isSuccess() === false) {
+            return [$removals];
+        }
+        $last = (string) json_encode($removals?->items()[0]['id'] ?? null);
+        $ask = fn (int $number): Answer => $this->act(
+            'add_address',
+            ['family' => 'ipv4'],
+            Uuid::derived($this->key, 'address', $instance, $last, (string) $number)
+        );
 
-        return $answers;
+        return array_map($ask, range($have + 1, $extra));
     }
 
     /**
-     * How many IPv4 addresses there are beside the first.
+     * How many IPv4 addresses the service has beside the first.
      */
-    public static function extra(string $present): int
+    public static function extra(Answer $known): int
     {
-        $all = preg_split('/[\s,]+/', $present, -1, PREG_SPLIT_NO_EMPTY) ?: [];
-        $ipv4 = array_filter($all, static fn (string $one) => filter_var($one, FILTER_VALIDATE_IP, FILTER_FLAG_IPV4));
+        $addresses = is_array($known->body['addresses'] ?? null) ? $known->body['addresses'] : [];
 
-        return max(0, count($ipv4) - 1);
+        return max(0, count(array_keys(array_column($addresses, 'family'), 'ipv4', true)) - 1);
     }
 
     /**

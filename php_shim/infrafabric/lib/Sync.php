@@ -161,11 +161,16 @@ final class Sync
         $this->write($service, $told);
         $operation = is_array($item['operation'] ?? null) ? $item['operation'] : [];
         $state = is_string($item['state'] ?? null) ? $item['state'] : '';
+        $begins = $state === 'active' && ($operation['action'] ?? '') === 'create';
         if ($state === 'active' && $service->status === 'pending') {
-            $this->activate($service);
+            $begins = $this->activate($service);
         }
         if ($state === 'active' && $service->status === 'active') {
-            $this->complete($service, $told);
+            $this->mailReady($service, $told);
+            // Only as it begins: an address that was given back later stays away.
+            if ($begins && !$this->furnish($service)) {
+                return false;
+            }
         }
         if (in_array($operation['state'] ?? '', self::ENDED_BADLY, true)) {
             return $this->ended($service, $operation);
@@ -215,33 +220,51 @@ final class Sync
 
     /**
      * The machine runs, so the order is complete. Without the module: it would be asked to make a new service key.
+     *
+     * @return bool whether Blesta took it
      */
-    private function activate(object $service): void
+    private function activate(object $service): bool
     {
         $this->services->edit($service->id, ['status' => 'active', 'use_module' => 'false'], true, true);
-        if (!$this->complain('activate service ' . $service->id)) {
-            ($this->note)('sync', ($this->say)('Infrafabric.sync.activated', (string) $service->id), true);
+        if ($this->complain('activate service ' . $service->id)) {
+            return false;
         }
+        $service->status = 'active';
+        ($this->note)('sync', ($this->say)('Infrafabric.sync.activated', (string) $service->id), true);
+
+        return true;
     }
 
     /**
-     * A machine that became ready after its service: the addresses that were bought, and the mail that says so.
+     * The addresses that were bought, for a machine that became ready after its order.
+     *
+     * @return bool false when the bridge could not be asked now
+     */
+    private function furnish(object $service): bool
+    {
+        $package = $service->package ?? null;
+        $extra = is_object($package) ? Machine::of($package, Options::ofService($service))->extraAddresses() : null;
+        $furnishing = new Furnishing($this->bridge, ServiceFields::ofService($service)->value('ifb_key'));
+        foreach ($furnishing->addresses($extra ?? 0, false) as $answer) {
+            if (!$answer->isSuccess()) {
+                $this->tell($service, (new Masker())->text(Outcome::of($answer)->detail()));
+            }
+            if (!$answer->isSuccess() && !$answer->isRefusal()) {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /**
+     * The mail for a service whose welcome left before its machine was ready.
      *
      * @param list<array<mixed>> $told
      */
-    private function complete(object $service, array $told): void
+    private function mailReady(object $service, array $told): void
     {
         $fields = ServiceFields::ofService($service)->told($told);
-        $package = $service->package ?? null;
-        $extra = is_object($package) ? Machine::of($package, Options::ofService($service))->extraAddresses() : null;
-        if ($extra !== null) {
-            $furnishing = new Furnishing($this->bridge, $fields->value('ifb_key'));
-            $answers = $furnishing->addresses($extra, $fields->value('ifb_instance'), $fields->value('ifb_ips'));
-            foreach ($answers as $answer) {
-                $detail = $answer->isSuccess() ? '' : (new Masker())->text(Outcome::of($answer)->detail());
-                $this->tell($service, $detail);
-            }
-        }
         if ($this->mail->isDue($fields)) {
             $stored = array_column((array) $service->fields, null, 'key');
             $this->writeField($service, ReadyMail::FIELD, ReadyMail::SENT, false, $stored[ReadyMail::FIELD] ?? null);

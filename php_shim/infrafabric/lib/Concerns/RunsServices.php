@@ -105,11 +105,10 @@ trait RunsServices
     private function furnish(Bridge $bridge, string $key, Machine $machine, Outcome $outcome): void
     {
         $furnishing = new Furnishing($bridge, $key);
-        $told = ServiceFields::clean($outcome->fields());
-        $instance = $outcome->kind === Outcome::DONE ? ($told['ifb_instance']['value'] ?? '') : '';
+        $extra = $outcome->kind === Outcome::DONE ? $machine->extraAddresses() ?? 0 : 0;
         $answers = [
             $furnishing->firewall($machine->meta('firewall_preset'), $outcome->answer->text('id')),
-            ...$furnishing->addresses($machine->extraAddresses() ?? 0, $instance, $told['ifb_ips']['value'] ?? ''),
+            ...$furnishing->addresses($extra, false),
         ];
         foreach (array_filter($answers) as $answer) {
             if (!$answer->isSuccess()) {
@@ -139,8 +138,8 @@ trait RunsServices
             $body = $this->changesOf($machine, $stored, $vars, Options::resize($service, $vars));
             $actor = $this->actorOf($vars);
             $fields = $body === [] ? null : $this->command($service, 'edit', $body, $actor, false);
-            if (!$this->Input->errors() && $machine->extraAddresses() !== null) {
-                $this->addBought($service, $machine, $actor);
+            if (!$this->Input->errors()) {
+                $this->addBought($service, $machine->extraAddresses() ?? 0, $actor);
             }
 
             return $this->Input->errors() ? null : $fields;
@@ -150,25 +149,14 @@ trait RunsServices
     /**
      * Addresses that were bought with an option; Blesta calls again when the bridge does not take the command.
      */
-    private function addBought(object $service, Machine $machine, string $actor): void
+    private function addBought(object $service, int $extra, string $actor): void
     {
         $key = $this->serviceKey($service);
         $row = $key === null ? null : $this->rowFor($service->module_row_id ?? null);
         if ($key === null || $row === null) {
             return;
         }
-        $bridge = $this->bridgeOf($row, $actor);
-        $known = $bridge->get('/v1/services/' . rawurlencode($key));
-        if (!$known->isSuccess()) {
-            $this->failFor(Outcome::of($known));
-
-            return;
-        }
-        $addresses = is_array($known->body['addresses'] ?? null) ? $known->body['addresses'] : [];
-        $present = implode(',', array_column($addresses, 'address'));
-        $furnishing = new Furnishing($bridge, $key);
-        $extra = $machine->extraAddresses() ?? 0;
-        foreach ($furnishing->addresses($extra, $known->text('instance_id'), $present) as $answer) {
+        foreach ((new Furnishing($this->bridgeOf($row, $actor), $key))->addresses($extra, true) as $answer) {
             if (!$answer->isSuccess()) {
                 $this->failFor(Outcome::of($answer));
             }
